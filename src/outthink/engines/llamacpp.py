@@ -1,0 +1,257 @@
+"""The embedded engine: llama.cpp in this process, no server to start, no GPU needed.
+
+llama.cpp batches continuously over a fixed number of slots. Requests go in as token ids and stream back as token ids; a
+request for n siblings computes their common prefix once and copies it to n slots, and llama.cpp keeps each slot's prefix
+for the requests that continue it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from typing import Any
+
+from outthink.cost import Usage, forward_flops
+from outthink.engines import Request, Step
+from outthink.engines.llamacpp_stream import Stream
+from outthink.engines.slots import Slots
+from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
+from outthink.models import DEFAULT_MODEL, resolve
+from outthink.tree import Message, Path
+
+__all__ = ["LlamaCpp"]
+
+
+class LlamaCpp:
+    """llama.cpp in process, on any GGUF model.
+
+    Args:
+        model: a built-in name (see `outthink models`), a path, or `owner/repository/file.gguf` on the Hub.
+        adapter: path to a LoRA adapter in GGUF format.
+        context: tokens each slot holds: prompt and solution together.
+        parallel: slots: siblings written at the same time.
+        threads: CPU threads; by default as many as this process may use.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = DEFAULT_MODEL,
+        adapter: str | None = None,
+        context: int = 2048,
+        parallel: int = 8,
+        threads: int | None = None,
+    ) -> None:
+        for name, value in (("context", context), ("parallel", parallel), ("threads", threads or 1)):
+            if value < 1:
+                raise UsageError(f"llamacpp: {name} is {value}; it must be at least 1")
+        self._model = model
+        self._adapter = adapter
+        self._context = context
+        self.parallel = parallel
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._server: Any = None
+        self._http: Any = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._slots = Slots(parallel)
+        self._parameters = 0
+        self.usage = Usage()
+
+    async def open(self) -> None:
+        """Fetch the model if need be, and load it.
+
+        Raises:
+            ModelNotFound: there is no such model, or its file is broken.
+        """
+        import httpx
+
+        self._server = await asyncio.to_thread(self._load)
+        # Prompts are templated and tokenised over loopback, where llama.cpp offers that; nothing is kept alive, since
+        # its server drops idle connections without a word.
+        self._http = httpx.AsyncClient(
+            base_url=self._server.listening_address, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+        self._pool = ThreadPoolExecutor(self.parallel, thread_name_prefix="llamacpp")
+        self._parameters = (await self._get("/v1/models"))["data"][0]["meta"]["n_params"]
+
+    async def close(self) -> None:
+        """Free the model."""
+        if self._http is not None:
+            await self._http.aclose()
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._server = self._http = self._pool = None
+
+    async def encode(self, messages: Sequence[Message]) -> list[int]:
+        """The chat in the model's own template, as token ids.
+
+        Raises:
+            ContextTooSmall: the prompt alone fills the context.
+        """
+        prompt = (await self._post("/apply-template", {"messages": list(messages)}))["prompt"]
+        ids = await self._tokens(prompt, special=True)
+        if len(ids) >= self._context:
+            raise ContextTooSmall(
+                f"the prompt has {len(ids)} tokens and the context holds {self._context}; raise engine.context"
+            )
+        return ids
+
+    async def sample(self, path: Path, request: Request) -> AsyncGenerator[Step]:
+        """Continue a path; siblings in groups that fit the slots."""
+        for first in range(0, request.n, self.parallel):
+            n = min(self.parallel, request.n - first)
+            stream = Stream(request, first, n, flops=lambda tokens: forward_flops(self._parameters, tokens))
+            async with self._slots.hold(n, request.priority):
+                try:
+                    # Closed here and now when the caller leaves early: the slots are free only after that.
+                    async with aclosing(self._run(self._body(path.ids, request, first, n), stream)) as steps:
+                        async for step in steps:
+                            yield step
+                finally:
+                    request.abandoned(stream.abandoned())
+                    self.usage += stream.usage
+
+    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[list[float], Usage]:
+        """Log-probabilities of the options' first tokens, normalised over the options."""
+        ids = await self.encode(messages)
+        firsts = [(await self._tokens(option, special=False))[0] for option in options]
+        if len(set(firsts)) < len(firsts):
+            raise UsageError(f"options {list(options)} begin with the same token; the model cannot tell them apart")
+        body = {
+            "prompt": ids,
+            "n_predict": 1,
+            "temperature": 1.0,
+            "samplers": ["temperature"],
+            # The same bias on every option leaves their ratios alone and everything else without a chance.
+            "logit_bias": [[first, 50.0] for first in firsts],
+            "n_probs": len(firsts),
+            "post_sampling_probs": True,
+            "cache_prompt": True,
+            "verbose": True,
+        }
+        began = time.perf_counter()
+        async with self._slots.hold(1, 0):
+            reply = await self._in_thread(lambda: self._server.handle_completions(body))
+        _raise_error(reply)
+        told = {top["id"]: top["prob"] for top in reply["__verbose"]["completion_probabilities"][0]["top_probs"]}
+        timings = reply["timings"]
+        usage = Usage(
+            scored_tokens=timings["prompt_n"],
+            cached_tokens=timings["cache_n"],
+            calls=1,
+            seconds=time.perf_counter() - began,
+            flops=forward_flops(self._parameters, timings["prompt_n"]),
+        )
+        self.usage += usage
+        return [math.log(max(told.get(first, 0.0), 1e-12)) for first in firsts], usage
+
+    def _load(self) -> Any:
+        import xllamacpp
+
+        found = resolve(self._model, self._adapter)
+        params = xllamacpp.CommonParams()
+        params.model.path = str(found.weights)
+        params.n_parallel = self.parallel
+        params.n_ctx = self._context * self.parallel
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
+        params.warmup = False
+        params.verbosity = -1
+        if found.adapter is not None:
+            adapter = xllamacpp.CommonAdapterLoraInfo()
+            adapter.path, adapter.scale = str(found.adapter), 1.0
+            params.lora_adapters = [adapter]
+        try:
+            return xllamacpp.Server(params)
+        except (RuntimeError, ValueError) as error:
+            raise ModelNotFound(
+                f"llama.cpp could not load {found.weights}"
+                + (f" with adapter {found.adapter}" if found.adapter else "")
+                + f": {error}. The file may be incomplete, of an unsupported architecture, or the adapter may be "
+                "for another model"
+            ) from error
+
+    def _body(self, ids: list[int], request: Request, first: int, n: int) -> dict[str, Any]:
+        sampling = request.sampling
+        return {
+            "prompt": ids,
+            "n": n,
+            "n_predict": request.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+            "min_p": sampling.min_p,
+            "seed": request.seed + first,
+            "stop": [] if request.whole else [request.separator],
+            "n_probs": 1 if sampling.logprobs else 0,
+            "cache_prompt": True,
+            "return_tokens": True,
+            "timings_per_token": True,
+            "stream": True,
+            "verbose": True,
+        }
+
+    async def _run(self, body: dict[str, Any], stream: Stream) -> AsyncGenerator[Step]:
+        """Let a thread wait for llama.cpp and hand its steps over; abandoning the iterator ends the request."""
+        loop = asyncio.get_running_loop()
+        steps: asyncio.Queue[Step | dict[str, Any] | None] = asyncio.Queue()
+
+        def receive(chunk: dict[str, Any]) -> bool:
+            for item in [chunk] if "error" in chunk else stream.feed(chunk["__verbose"]):
+                loop.call_soon_threadsafe(steps.put_nowait, item)
+            return stream.over
+
+        def work() -> None:
+            try:
+                self._server.handle_completions(body, receive)
+            finally:
+                loop.call_soon_threadsafe(steps.put_nowait, None)
+
+        working = self._in_thread(work)
+        try:
+            while (item := await steps.get()) is not None:
+                if isinstance(item, dict):
+                    _raise_error(item)
+                else:
+                    yield item
+            await working
+        finally:
+            # llama.cpp asks after every token whether to go on; its slots are free once the thread is back.
+            stream.over = True
+            await asyncio.shield(working)
+
+    def _in_thread(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        if self._pool is None:
+            raise EngineError("the engine is not open; use `async with` or call open() first")
+        return asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    async def _tokens(self, text: str, *, special: bool) -> list[int]:
+        body = {"content": text, "add_special": special, "parse_special": special}
+        ids: list[int] = (await self._post("/tokenize", body))["tokens"]
+        return ids
+
+    async def _post(self, path: str, body: dict[str, Any]) -> Any:
+        if self._http is None:
+            raise EngineError("the engine is not open; use `async with` or call open() first")
+        reply = await self._http.post(path, json=body)
+        if reply.status_code != 200:
+            raise EngineError(f"llama.cpp refused {path}: {reply.text[:500]}")
+        return reply.json()
+
+    async def _get(self, path: str) -> Any:
+        return (await self._http.get(path)).json()
+
+
+def _raise_error(reply: dict[str, Any]) -> None:
+    error = reply.get("error")
+    if error is None:
+        return
+    if error.get("type") == "exceed_context_size_error":
+        raise ContextTooSmall(
+            f"the path has {error['n_prompt_tokens']} tokens and a slot holds {error['n_ctx']}; raise engine.context"
+        )
+    raise EngineError(f"llama.cpp failed: {error.get('message', error)}")

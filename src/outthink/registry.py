@@ -1,0 +1,98 @@
+"""Finding engines, verifiers and strategies by name.
+
+A kind is an entry point in one of three groups: `outthink.engines`, `outthink.verifiers`, `outthink.strategies`. The
+built-in ones are registered in outthink's own pyproject.toml, those of other packages in theirs:
+
+    [project.entry-points."outthink.strategies"]
+    mine = "my_package.mine:Mine"
+
+An entry point names a class with keyword-only options. Options are checked against its signature, so the signature is
+the only place where they are written down.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Literal
+
+from outthink.errors import RecipeError
+from outthink.options import make, nearest
+
+if TYPE_CHECKING:
+    from outthink.engines import Engine
+    from outthink.strategies import Strategy
+    from outthink.verifiers import Verifier
+
+__all__ = ["Group", "Spec", "describe", "kinds", "make_engine", "make_strategy", "make_verifier", "signature"]
+
+Group = Literal["engines", "verifiers", "strategies"]
+
+Spec = str | Mapping[str, Any]
+"""`kind`, `kind:model`, or a mapping with `kind` and the kind's options."""
+
+
+def kinds(group: Group) -> list[str]:
+    """The names of all registered kinds, sorted."""
+    return sorted(_entry_points(group))
+
+
+def describe(group: Group, kind: str) -> str:
+    """The first sentence of a kind's documentation."""
+    return (inspect.getdoc(_load(group, kind, kind)) or "").split("\n")[0]
+
+
+def signature(group: Group, kind: str) -> Mapping[str, inspect.Parameter]:
+    """A kind's options by name."""
+    return inspect.signature(_load(group, kind, kind)).parameters
+
+
+def make_engine(spec: Spec, where: str = "engine") -> Engine:
+    """The engine a spec describes, not yet open.
+
+    Raises:
+        RecipeError: an unknown kind or option (the nearest valid name is given), or a wrong value.
+    """
+    engine: Engine = _make("engines", spec, where)
+    return engine
+
+
+def make_verifier(spec: Spec, where: str = "verifier") -> Verifier:
+    """The verifier a spec describes, not yet open; raises like `make_engine`."""
+    verifier: Verifier = _make("verifiers", spec, where)
+    return verifier
+
+
+def make_strategy(spec: Spec, where: str = "strategy") -> Strategy:
+    """The strategy a spec describes; raises like `make_engine`."""
+    strategy: Strategy = _make("strategies", spec, where)
+    return strategy
+
+
+def _make(group: Group, spec: Spec, where: str) -> Any:
+    if isinstance(spec, str):
+        kind, colon, model = spec.partition(":")
+        given: dict[str, Any] = {"model": model} if colon else {}
+    elif isinstance(spec, Mapping):
+        given = dict(spec)
+        kind = given.pop("kind", None)
+        if not isinstance(kind, str):
+            raise RecipeError(f"{where}.kind is missing; valid: {', '.join(kinds(group))}")
+    else:
+        raise RecipeError(f"{where}: expected a name or a mapping with `kind`, got {spec!r}")
+    return make(_load(group, kind, where), given, where)
+
+
+def _load(group: Group, kind: str, where: str) -> type[Any]:
+    registered = _entry_points(group)
+    if kind not in registered:
+        raise RecipeError(f"{where}: there are no {group} of kind {kind!r}{nearest(kind, registered)}")
+    loaded: type[Any] = registered[kind].load()
+    return loaded
+
+
+@cache
+def _entry_points(group: Group) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"outthink.{group}")}

@@ -1,0 +1,246 @@
+"""The recipe: one YAML file that says everything about a run.
+
+    problems: {source: builtin, split: test, limit: 60}
+    prompt: {step: "\\n\\n"}
+    engine: llamacpp
+    verifier: rules
+    sampling: {temperature: 0.8, max_step_tokens: 64, max_tokens: 256}
+    budget: {tokens: 4000}
+    strategies:
+      - {kind: greedy, select: majority}
+      - {kind: sample, n: 16, select: [majority, best, weighted]}
+      - {kind: beam, n: 16, width: 4, aggregate: min}
+    seeds: [0]
+    in_flight: 8
+
+Only `problems` and `strategies` are required. What is unknown is refused with the nearest valid name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from outthink.budget import Budget
+from outthink.engines import Sampling
+from outthink.errors import RecipeError
+from outthink.options import check_keys, make
+from outthink.prompt import Prompt
+from outthink.registry import Spec, make_engine, make_strategy, make_verifier
+from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Select
+from outthink.strategies import Strategy
+
+__all__ = ["ProblemSource", "Recipe", "StrategyEntry", "load_recipe", "parse_recipe"]
+
+_KEYS = ("problems", "prompt", "engine", "verifier", "sampling", "budget", "strategies", "seeds", "in_flight")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemSource:
+    """Where the problems come from; the arguments of `load_problems`."""
+
+    source: str
+    split: str | None = None
+    limit: int | None = None
+    offset: int = 0
+    columns: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyEntry:
+    """One strategy of a run, and how its finished paths become answers.
+
+    Args:
+        name: what the run calls it; unique.
+        strategy: the strategy itself.
+        select: the selections to draw from the one search.
+        aggregate: how step scores become one number; the verifier's own way if None.
+        budget: on top of the run's.
+    """
+
+    name: str
+    strategy: Strategy
+    select: tuple[Select, ...]
+    aggregate: Aggregate | None
+    budget: Budget
+
+    @property
+    def scored(self) -> bool:
+        """Whether anything reads scores; if not, no verifier is asked and none is paid."""
+        return self.strategy.ranks or any(name in NEEDS_SCORES for name in self.select)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A checked recipe.
+
+    Args:
+        problems: where the problems come from.
+        prompt: how a question is put.
+        engine: what writes.
+        verifier: what judges; None for none.
+        sampling: how steps are sampled.
+        strategies: how budgets are spent, each over all problems.
+        seeds: each strategy is run once with each.
+        in_flight: problems under way at the same time.
+        text: the recipe as canonical JSON, without what cannot change a result.
+    """
+
+    problems: ProblemSource
+    prompt: Prompt
+    engine: Spec
+    verifier: Spec | None
+    sampling: Sampling
+    strategies: tuple[StrategyEntry, ...]
+    seeds: tuple[int, ...]
+    in_flight: int
+    text: str
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in a file.
+
+    Args:
+        path: a YAML file.
+        overrides: `a.b=value` each; numbers index lists, values are YAML.
+
+    Raises:
+        RecipeError: the file is missing, no YAML, or no valid recipe; the field or line is named.
+    """
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: not valid YAML: {error}") from None
+    data = check_keys(data, _KEYS, str(path))
+    for override in overrides:
+        _override(data, override)
+    return parse_recipe(data, str(path))
+
+
+def parse_recipe(data: object, where: str) -> Recipe:
+    """The recipe in a plain mapping; raises RecipeError naming the field."""
+    given = check_keys(data, _KEYS, where)
+    for required in ("problems", "strategies"):
+        if not given.get(required):
+            raise RecipeError(f"{where}: {required} is missing")
+    verifier = given.get("verifier")
+    budget = make(Budget, given.get("budget", {}), "budget")
+    entries = _entries(given["strategies"], budget)
+    engine = given.get("engine", "llamacpp")
+    # Made once here so that a wrong option is found before anything is loaded; opened only by the run.
+    make_engine(engine)
+    if verifier is not None:
+        make_verifier(verifier)
+    for entry in entries:
+        if entry.scored and verifier is None:
+            raise RecipeError(f"{where}: strategy {entry.name!r} reads scores; name a verifier, or select: majority")
+    return Recipe(
+        problems=make(ProblemSource, given["problems"], "problems"),
+        prompt=make(Prompt, given.get("prompt", {}), "prompt"),
+        engine=engine,
+        verifier=verifier,
+        sampling=make(Sampling, given.get("sampling", {}), "sampling"),
+        strategies=entries,
+        seeds=_seeds(given.get("seeds", [0])),
+        in_flight=_in_flight(given.get("in_flight", 8)),
+        text=json.dumps({key: given[key] for key in sorted(given) if key != "in_flight"}, sort_keys=True),
+    )
+
+
+def _entries(given: object, budget: Budget) -> tuple[StrategyEntry, ...]:
+    if not isinstance(given, list):
+        raise RecipeError(f"strategies: expected a list, got {given!r}")
+    entries = [_entry(entry, f"strategies.{place}", budget) for place, entry in enumerate(given)]
+    names = [entry.name for entry in entries]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise RecipeError(f"strategies.{place}: a second strategy called {name!r}; give it a `name` of its own")
+    return tuple(entries)
+
+
+def _entry(given: object, where: str, budget: Budget) -> StrategyEntry:
+    options: dict[str, Any] = dict(given) if isinstance(given, dict) else {"kind": given}
+    select = options.pop("select", None)
+    aggregate = options.pop("aggregate", None)
+    name = options.pop("name", None)
+    own = make(Budget, options.pop("budget", {}), f"{where}.budget")
+    strategy = make_strategy(options, where)
+    if select is None:
+        select = "weighted" if strategy.ranks else "majority"
+    chosen = tuple(select) if isinstance(select, list) else (select,)
+    for each in chosen:
+        _one_of(each, SELECTIONS, f"{where}.select")
+    if aggregate is not None:
+        _one_of(aggregate, get_args(Aggregate), f"{where}.aggregate")
+    how: Aggregate | None = aggregate
+    samples = strategy.samples
+    return StrategyEntry(
+        name=str(name or (f"{options['kind']}-{samples}" if samples > 1 else options["kind"])),
+        strategy=strategy,
+        select=chosen,
+        aggregate=how,
+        budget=replace(budget & own, samples=min(samples, (budget & own).samples or samples)),
+    )
+
+
+def _one_of(value: object, valid: Any, where: str) -> None:
+    if value not in valid:
+        raise RecipeError(f"{where}: {value!r} is none of {', '.join(valid)}")
+
+
+def _seeds(given: object) -> tuple[int, ...]:
+    if not isinstance(given, list) or not given or not all(type(seed) is int and seed >= 0 for seed in given):
+        raise RecipeError(f"seeds: expected a list of whole numbers from 0 on, got {given!r}")
+    if len(set(given)) < len(given):
+        raise RecipeError(f"seeds: {given!r} repeats a seed; the same seed gives the same run")
+    return tuple(given)
+
+
+def _in_flight(given: object) -> int:
+    if type(given) is not int or given < 1:
+        raise RecipeError(f"in_flight: expected a whole number from 1 on, got {given!r}")
+    return given
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    import yaml
+
+    name, equals, text = override.partition("=")
+    if not equals:
+        raise RecipeError(f"--set {override}: expected a.b=value")
+    *parents, last = name.split(".")
+    target: Any = data
+    for depth, part in enumerate(parents):
+        target = _inside(target, part, ".".join(parents[: depth + 1]))
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override}: the value is not valid YAML: {error}") from None
+    if isinstance(target, list):
+        _inside(target, last, name)
+        target[int(last)] = value
+    else:
+        target[last] = value
+
+
+def _inside(target: Any, part: str, name: str) -> Any:
+    if isinstance(target, list):
+        if not part.isdigit() or int(part) >= len(target):
+            raise RecipeError(f"--set {name}: the list has entries 0 to {len(target) - 1}")
+        return target[int(part)]
+    inner = target.setdefault(part, {})
+    if isinstance(inner, str | int | float | bool):
+        # A kind by its bare name takes options all the same: engine=llamacpp, then engine.parallel=4.
+        if not isinstance(inner, str):
+            raise RecipeError(f"--set {name}: {inner!r} has no fields")
+        inner = target[part] = {"kind": inner}
+    return inner

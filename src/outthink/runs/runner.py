@@ -1,0 +1,180 @@
+"""The runner: a recipe's strategies over its problems, many in flight, no barrier between them, each stored when done."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from outthink.concurrency import task_group
+from outthink.problems import Problem, load_problems
+from outthink.registry import make_engine, make_verifier
+from outthink.runs.recipe import Recipe, StrategyEntry
+from outthink.runs.store import Result, Store, Unit, Verdict
+from outthink.seeding import derive
+from outthink.solver import Attempt, Solver
+
+__all__ = ["Progress", "run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is.
+
+    Args:
+        done: units that have a result, those of earlier sittings included.
+        total: units there are.
+        strategy: the strategy of the unit done last.
+        correct: units of that strategy whose first selection was right.
+        graded: units of that strategy with a verdict.
+        failed: units that ended in an error.
+        generated_tokens: written in this sitting.
+        seconds: this sitting so far.
+    """
+
+    done: int
+    total: int
+    strategy: str
+    correct: int
+    graded: int
+    failed: int
+    generated_tokens: int
+    seconds: float
+
+
+async def run(recipe: Recipe, folder: Path, watch: Callable[[Progress], None] = lambda progress: None) -> None:
+    """Carry out what the folder does not hold yet.
+
+    Earlier problems are served first and a strategy's problems come before the next strategy's, but nothing waits for
+    the slowest: as soon as one unit is done, the next one starts. Cancelling loses only what was under way.
+
+    Args:
+        recipe: what to do.
+        folder: where results go; the same recipe resumes there.
+        watch: told of every result.
+
+    Raises:
+        ProblemError, StoreError, ModelNotFound: the run cannot start, or cannot go on. What fails for one problem alone
+            is that problem's result.
+    """
+    source = recipe.problems
+    problems = load_problems(
+        source.source,
+        split=source.split,
+        limit=source.limit,
+        offset=source.offset,
+        columns=source.columns,
+    )
+    with Store.create(folder, recipe.text, problems) as store:
+        tally = _Tally(recipe, store, len(problems))
+        pending = list(_pending(recipe, problems, store.done()))
+        if not pending:
+            return
+        engine = make_engine(recipe.engine)
+        verifier = None if recipe.verifier is None else make_verifier(recipe.verifier)
+        async with Solver(engine=engine, verifier=verifier, prompt=recipe.prompt, sampling=recipe.sampling) as solver:
+            work = iter(enumerate(pending))
+
+            async def serve() -> None:
+                # All workers draw from one iterator, so each takes the next unit when it is free.
+                for priority, (entry, seed, problem) in work:
+                    result, attempt = await _unit(solver, entry, seed, problem, priority)
+                    store.add(result, attempt.tree)
+                    watch(tally.add(result, solver))
+
+            async with task_group() as group:
+                for _ in range(min(recipe.in_flight, len(pending))):
+                    group.create_task(serve())
+
+
+def _pending(
+    recipe: Recipe, problems: list[Problem], done: set[Unit]
+) -> Iterator[tuple[StrategyEntry, int, Problem]]:
+    for entry in recipe.strategies:
+        for seed in recipe.seeds:
+            for problem in problems:
+                if Unit(entry.name, seed, problem.id) not in done:
+                    yield entry, seed, problem
+
+
+async def _unit(
+    solver: Solver, entry: StrategyEntry, seed: int, problem: Problem, priority: int
+) -> tuple[Result, Attempt]:
+    began = time.time()
+    attempt = await solver.search(
+        problem,
+        entry.strategy,
+        aggregate=entry.aggregate,
+        budget=entry.budget,
+        seed=_own_seed(seed, problem),
+        scored=entry.scored,
+        priority=priority,
+    )
+    verdicts = []
+    # A failed search is wrong, whatever it had finished by then: its budget was not spent as the recipe says.
+    for selection in entry.select if attempt.error is None else ():
+        choice, correct = await solver.conclude(problem, attempt.tree, selection, entry.aggregate)
+        verdicts.append(
+            Verdict(
+                selection=selection,
+                answer=choice.answer,
+                correct=correct,
+                votes=choice.votes,
+                weight=choice.weight,
+            )
+        )
+    result = Result(
+        unit=Unit(entry.name, seed, problem.id),
+        error=None if attempt.error is None else f"{type(attempt.error).__name__}: {attempt.error}",
+        stopped=attempt.tree.stopped,
+        leaves=len(attempt.tree.leaves),
+        cost=attempt.tree.cost,
+        began=began,
+        ended=time.time(),
+        digest=attempt.tree.digest(),
+        verdicts=tuple(verdicts),
+    )
+    return result, attempt
+
+
+def _own_seed(seed: int, problem: Problem) -> int:
+    """A problem's seed hangs on its id, not on its place: a subset of a run is a subset of its results."""
+    return derive(seed, zlib.crc32(problem.id.encode()))
+
+
+class _Tally:
+    """Counts results as they come in, those of earlier sittings included."""
+
+    def __init__(self, recipe: Recipe, store: Store, problems: int) -> None:
+        self._total = len(recipe.strategies) * len(recipe.seeds) * problems
+        self._began = time.perf_counter()
+        self._done = self._failed = 0
+        self._correct: dict[str, int] = {}
+        self._graded: dict[str, int] = {}
+        for result in store.results():
+            self._count(result)
+
+    def _count(self, result: Result) -> None:
+        self._done += 1
+        self._failed += result.error is not None
+        name = result.unit.strategy
+        right = bool(result.verdicts) and result.verdicts[0].correct is True
+        self._correct[name] = self._correct.get(name, 0) + right
+        self._graded[name] = self._graded.get(name, 0) + 1
+
+    def add(self, result: Result, solver: Solver) -> Progress:
+        """Count one more."""
+        self._count(result)
+        name = result.unit.strategy
+        return Progress(
+            done=self._done,
+            total=self._total,
+            strategy=name,
+            correct=self._correct[name],
+            graded=self._graded[name],
+            failed=self._failed,
+            generated_tokens=solver.engine.usage.generated_tokens,
+            seconds=time.perf_counter() - self._began,
+        )

@@ -1,0 +1,289 @@
+"""The store: a run's folder with one SQLite file, one transaction per solved problem.
+
+A result is either wholly in the store or not at all, whenever the process is killed. One process at a time may write to
+a folder; others may read it meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from outthink.cost import Cost, Usage
+from outthink.errors import StoreError
+from outthink.problems import Problem
+from outthink.tree import Tree
+
+__all__ = ["Result", "Store", "Unit", "Verdict"]
+
+_SCHEMA = """
+CREATE TABLE run (recipe TEXT NOT NULL);
+CREATE TABLE problems (
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, question TEXT NOT NULL,
+    answer TEXT, solution TEXT, subject TEXT, level TEXT
+);
+CREATE TABLE results (
+    strategy TEXT NOT NULL, seed INTEGER NOT NULL, problem TEXT NOT NULL REFERENCES problems (id),
+    error TEXT, stopped TEXT, leaves INTEGER NOT NULL, cost TEXT NOT NULL,
+    began REAL NOT NULL, ended REAL NOT NULL, digest TEXT NOT NULL, tree BLOB NOT NULL,
+    PRIMARY KEY (strategy, seed, problem)
+);
+CREATE TABLE verdicts (
+    strategy TEXT NOT NULL, seed INTEGER NOT NULL, problem TEXT NOT NULL, selection TEXT NOT NULL,
+    answer TEXT, correct INTEGER, votes INTEGER NOT NULL, weight REAL NOT NULL,
+    PRIMARY KEY (strategy, seed, problem, selection)
+);
+PRAGMA user_version = 1;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One piece of a run: a strategy with a seed on a problem."""
+
+    strategy: str
+    seed: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one selection made of a search.
+
+    Args:
+        selection: its name.
+        answer: the answer chosen; None if there was none to choose.
+        correct: whether it equals the reference; None without a reference.
+        votes: finished solutions that gave it.
+        weight: its share of the selection's total weight.
+    """
+
+    selection: str
+    answer: str | None
+    correct: bool | None
+    votes: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of one unit.
+
+    Args:
+        unit: which.
+        error: why the search failed, and what to do about it; None if it did not.
+        stopped: the budget that ended it early, if one did.
+        leaves: finished solutions.
+        cost: what was spent.
+        began, ended: wall-clock, in seconds since the epoch.
+        digest: of the tree, see `Tree.digest`.
+        verdicts: one for each selection.
+    """
+
+    unit: Unit
+    error: str | None
+    stopped: str | None
+    leaves: int
+    cost: Cost
+    began: float
+    ended: float
+    digest: str
+    verdicts: tuple[Verdict, ...]
+
+
+class Store:
+    """A run's folder. `create` opens it for one run to write to, `read` for looking at it."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: object) -> None:
+        self.folder = folder
+        self._connection = connection
+        self._lock = lock
+
+    @classmethod
+    def create(cls, folder: Path, recipe: str, problems: Sequence[Problem]) -> Store:
+        """Open a folder for writing; make it if there is none.
+
+        Args:
+            folder: the run's own.
+            recipe: its canonical text; a folder belongs to one recipe.
+            problems: in order, with unique ids.
+
+        Raises:
+            StoreError: another process is writing to it, it belongs to another recipe, or it cannot be written.
+        """
+        from filelock import FileLock, Timeout
+
+        with _storing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / "run.lock", timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise StoreError(
+                    f"{folder}: another process is carrying out this run; wait for it, or choose another --out"
+                ) from None
+            store = cls(folder, _connect(folder), lock)
+            try:
+                store._prepare(recipe, problems)
+            except BaseException:
+                store.close()
+                raise
+        return store
+
+    @classmethod
+    def read(cls, folder: Path) -> Store:
+        """Open a run's folder for reading.
+
+        Raises:
+            StoreError: there is no run in it.
+        """
+        if not (folder / "run.db").is_file():
+            raise StoreError(f"{folder}: no run here; give the folder that `outthink run` printed")
+        with _storing(folder):
+            return cls(folder, _connect(folder), None)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let others write."""
+        from filelock import FileLock
+
+        self._connection.close()
+        if isinstance(self._lock, FileLock):
+            self._lock.release()
+
+    def add(self, result: Result, tree: Tree) -> None:
+        """Store one unit's result and tree, wholly or not at all.
+
+        Raises:
+            StoreError: the disk is full or the file cannot be written; what was stored before stays.
+        """
+        unit = result.unit
+        key = (unit.strategy, unit.seed, unit.problem)
+        outcome = (result.error, result.stopped, result.leaves, json.dumps(asdict(result.cost)))
+        row = (*key, *outcome, result.began, result.ended, result.digest, tree.to_bytes())
+        with _storing(self.folder), self._connection:
+            self._connection.execute(f"INSERT INTO results VALUES ({_marks(row)})", row)
+            for verdict in result.verdicts:
+                values = (*key, verdict.selection, verdict.answer, verdict.correct, verdict.votes, verdict.weight)
+                self._connection.execute(f"INSERT INTO verdicts VALUES ({_marks(values)})", values)
+
+    def done(self) -> set[Unit]:
+        """The units that have a result."""
+        with _storing(self.folder):
+            return {Unit(*row) for row in self._connection.execute("SELECT strategy, seed, problem FROM results")}
+
+    def problems(self) -> list[Problem]:
+        """The run's problems, in order."""
+        names = "id, question, answer, solution, subject, level"
+        with _storing(self.folder):
+            rows = self._connection.execute(f"SELECT {names} FROM problems ORDER BY position").fetchall()
+        return [Problem(**dict(zip(names.split(", "), row, strict=True))) for row in rows]
+
+    def recipe(self) -> str:
+        """The recipe's canonical text."""
+        with _storing(self.folder):
+            return str(self._connection.execute("SELECT recipe FROM run").fetchone()[0])
+
+    def results(self) -> list[Result]:
+        """All results, without their trees, in the order they were stored."""
+        with _storing(self.folder):
+            rows = self._connection.execute(
+                "SELECT strategy, seed, problem, error, stopped, leaves, cost, began, ended, digest"
+                " FROM results ORDER BY rowid"
+            ).fetchall()
+            verdicts: dict[Unit, list[Verdict]] = {}
+            for row in self._connection.execute("SELECT * FROM verdicts ORDER BY rowid"):
+                verdicts.setdefault(Unit(*row[:3]), []).append(_verdict(row[3:]))
+        return [
+            Result(
+                unit=(unit := Unit(*row[:3])),
+                error=row[3],
+                stopped=row[4],
+                leaves=row[5],
+                cost=_cost(row[6]),
+                began=row[7],
+                ended=row[8],
+                digest=row[9],
+                verdicts=tuple(verdicts.get(unit, ())),
+            )
+            for row in rows
+        ]
+
+    def tree(self, unit: Unit) -> Tree:
+        """The tree of one unit.
+
+        Raises:
+            StoreError: there is none.
+        """
+        with _storing(self.folder):
+            row = self._connection.execute(
+                "SELECT tree FROM results WHERE strategy = ? AND seed = ? AND problem = ?",
+                (unit.strategy, unit.seed, unit.problem),
+            ).fetchone()
+        if row is None:
+            raise StoreError(f"{self.folder}: no result for {unit.strategy}, seed {unit.seed}, problem {unit.problem}")
+        return Tree.from_bytes(row[0])
+
+    def _prepare(self, recipe: str, problems: Sequence[Problem]) -> None:
+        if self._connection.execute("PRAGMA user_version").fetchone()[0]:
+            if self.recipe() != recipe or self.problems() != list(problems):
+                raise StoreError(
+                    f"{self.folder}: holds a run of another recipe or other problems; choose another --out, "
+                    "or remove the folder if its results are no longer wanted"
+                )
+            return
+        with self._connection:
+            # In one transaction, so that a kill leaves a whole store or an empty file.
+            self._connection.execute("BEGIN")
+            for statement in _SCHEMA.split(";"):
+                self._connection.execute(statement)
+            self._connection.execute("INSERT INTO run VALUES (?)", (recipe,))
+            self._connection.executemany(
+                "INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(i, p.id, p.question, p.answer, p.solution, p.subject, p.level) for i, p in enumerate(problems)],
+            )
+
+
+def _connect(folder: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(folder / "run.db", timeout=30)
+    # Readers do not block the writer, and a commit is one append.
+    connection.execute("PRAGMA journal_mode = WAL")
+    return connection
+
+
+@contextmanager
+def _storing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"{folder}: {error}. What was stored before is safe; make room or repair the folder, "
+            "then give the same command again"
+        ) from error
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _verdict(row: tuple[str, str | None, int | None, int, float]) -> Verdict:
+    selection, answer, correct, votes, weight = row
+    known = None if correct is None else bool(correct)
+    return Verdict(selection=selection, answer=answer, correct=known, votes=votes, weight=weight)
+
+
+def _cost(text: str) -> Cost:
+    data = json.loads(text)
+    return Cost(engine=Usage(**data["engine"]), verifier=Usage(**data["verifier"]))

@@ -1,0 +1,19 @@
+"""Seeds that follow from seeds: the same for the same place in a search, whatever order things happen in."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+__all__ = ["derive", "uniform"]
+
+
+def derive(seed: int, *place: int) -> int:
+    """A seed in [0, 2**31) for a place (an ordinal, a depth, a purpose) below `seed`."""
+    text = ",".join(map(str, (seed, *place)))
+    # 31 bits: engines take 32 and read the largest value as "draw one for me".
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
+
+
+def uniform(seed: int, *place: int) -> float:
+    """A number in [0, 1) for a place below `seed`."""
+    return derive(seed, *place) / 2**31

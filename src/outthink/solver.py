@@ -1,0 +1,232 @@
+"""The solver: engine, verifier and grader opened together, and the way from one problem to one solution."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+
+from outthink.answer import canonical, extract_answer
+from outthink.budget import Budget
+from outthink.cost import Cost
+from outthink.engines import Engine, Sampling
+from outthink.errors import OutthinkError, UsageError
+from outthink.grade import Grader
+from outthink.problems import Problem
+from outthink.prompt import Prompt
+from outthink.search import Search
+from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select, aggregate
+from outthink.strategies import Strategy
+from outthink.tree import Node, Tree
+from outthink.verifiers import Verifier
+
+__all__ = ["Attempt", "Solution", "Solver"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One search, finished or failed: a failure is a result like any other.
+
+    Args:
+        tree: everything that was written until then.
+        error: why it failed; None if it did not.
+        seconds: wall-clock.
+    """
+
+    tree: Tree
+    error: OutthinkError | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """What came of one problem.
+
+    Args:
+        problem: the problem.
+        answer: the answer chosen; None if no finished solution gave one.
+        text: the best finished solution that gave it.
+        choice: the selection's own account: votes, weight, candidates.
+        correct: whether the answer equals the problem's; None if the problem has none.
+        tree: how it came about.
+        cost: what it cost.
+        seconds: wall-clock.
+    """
+
+    problem: Problem
+    answer: str | None
+    text: str
+    choice: Choice
+    correct: bool | None
+    tree: Tree
+    cost: Cost
+    seconds: float
+
+
+class Solver:
+    """Engine, verifier and grader, open for as many problems as there are.
+
+    async with Solver(engine=engine, verifier=verifier) as solver:
+        solution = await solver.solve(Problem(question="..."), Beam(n=16))
+
+    Args:
+        engine: writes; opened and closed here.
+        verifier: judges; opened and closed here. None if nothing is to be scored.
+        prompt: how questions are put and where steps end.
+        sampling: how steps are sampled.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        verifier: Verifier | None = None,
+        prompt: Prompt | None = None,
+        sampling: Sampling | None = None,
+    ) -> None:
+        self.engine = engine
+        self.verifier = verifier
+        self._prompt = prompt or Prompt()
+        self._sampling = sampling or Sampling()
+        self._grader = Grader()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Solver:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.engine.close)
+            await self.engine.open()
+            if self.verifier is not None:
+                stack.push_async_callback(self.verifier.close)
+                await self.verifier.open(self.engine)
+            await stack.enter_async_context(self._grader)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def solve(
+        self,
+        problem: Problem,
+        strategy: Strategy,
+        *,
+        select: Select = "weighted",
+        aggregate: Aggregate | None = None,
+        budget: Budget | None = None,
+        seed: int = 0,
+    ) -> Solution:
+        """Search for a problem's answer.
+
+        Args:
+            problem: the problem.
+            strategy: how the budget is spent.
+            select: how finished paths become one answer.
+            aggregate: how step scores become one number; the verifier's own way if None.
+            budget: on top of the strategy's own.
+            seed: the same seed gives the same search where the engine is deterministic.
+
+        Raises:
+            EngineError, VerifierError, UsageError: the search failed.
+        """
+        scored = strategy.ranks or select in NEEDS_SCORES
+        attempt = await self.search(
+            problem, strategy, aggregate=aggregate, budget=budget, seed=seed, scored=scored, priority=0
+        )
+        if attempt.error is not None:
+            raise attempt.error
+        choice, correct = await self.conclude(problem, attempt.tree, select, aggregate)
+        return Solution(
+            problem=problem,
+            answer=choice.answer,
+            text=self._text(attempt.tree, choice, aggregate),
+            choice=choice,
+            correct=correct,
+            tree=attempt.tree,
+            cost=attempt.tree.cost,
+            seconds=attempt.seconds,
+        )
+
+    async def search(
+        self,
+        problem: Problem,
+        strategy: Strategy,
+        *,
+        aggregate: Aggregate | None,
+        budget: Budget | None,
+        seed: int,
+        scored: bool,
+        priority: int,
+    ) -> Attempt:
+        """Grow a problem's tree; see `solve`.
+
+        Args:
+            scored: whether to ask the verifier at all.
+            priority: lower goes first where the engine has more requests than room.
+        """
+        began = time.perf_counter()
+        messages = self._prompt.messages(problem.question)
+        tree = Tree.plant(problem.question, messages, [], seed)
+        try:
+            if scored and self.verifier is None:
+                raise UsageError("this strategy or selection reads scores: name a verifier")
+            tree.root.ids.extend(await self.engine.encode(messages))
+            search = Search(
+                tree,
+                engine=self.engine,
+                verifier=self.verifier if scored else None,
+                sampling=self._sampling,
+                separator=self._prompt.step,
+                budget=Budget(samples=strategy.samples) & (budget or Budget()),
+                aggregate=self._how(aggregate),
+                priority=priority,
+            )
+            await search.run(strategy)
+        except OutthinkError as error:
+            return Attempt(tree=tree, error=error, seconds=time.perf_counter() - began)
+        return Attempt(tree=tree, error=None, seconds=time.perf_counter() - began)
+
+    async def conclude(
+        self, problem: Problem, tree: Tree, select: Select, aggregate: Aggregate | None
+    ) -> tuple[Choice, bool | None]:
+        """Choose an answer from a tree's finished solutions, and grade it if the problem has an answer."""
+        candidates = _candidates(tree, self._how(aggregate))
+        merged = await self._grader.merge([c.key for c in candidates if c.key is not None])
+        choice = SELECTIONS[select](
+            [
+                c if c.key is None else Candidate(answer=c.answer, key=merged.get(c.key, c.key), score=c.score)
+                for c in candidates
+            ]
+        )
+        if problem.answer is None:
+            return choice, None
+        return choice, await self._grader.equivalent(problem.answer, choice.answer)
+
+    def _how(self, how: Aggregate | None) -> Aggregate:
+        if how is not None:
+            return how
+        return self.verifier.aggregate if self.verifier is not None else "last"
+
+    def _text(self, tree: Tree, choice: Choice, how: Aggregate | None) -> str:
+        paths = [tree.path(leaf) for leaf in tree.leaves]
+        mine = [path for path in paths if (extract_answer(path.text) or None) == choice.answer]
+        if not mine:
+            return ""
+        return max(mine, key=lambda path: _score(tree, path.node, self._how(how)) or 0.0).text
+
+
+def _candidates(tree: Tree, how: Aggregate) -> Sequence[Candidate]:
+    found = []
+    for leaf in tree.leaves:
+        answer = extract_answer(tree.path(leaf).text)
+        key = None if answer is None else canonical(answer)
+        found.append(Candidate(answer=answer, key=key, score=_score(tree, leaf, how)))
+    return found
+
+
+def _score(tree: Tree, leaf: Node, how: Aggregate) -> float | None:
+    scores = tree.path(leaf).scores
+    return aggregate(scores, how) if scores else None

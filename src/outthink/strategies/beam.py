@@ -1,0 +1,52 @@
+"""Beam search over steps: after every step the best paths are kept and each is continued several ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from outthink.errors import UsageError
+from outthink.search import Search
+from outthink.strategies.steps import step_search, top
+
+__all__ = ["Beam"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beam:
+    """Beam search against a verifier (Snell et al. 2024, arXiv 2408.03314, appendix C).
+
+    N first steps are sampled; after every step the best N / width paths are kept and continued `width` ways each.
+    `width = n` keeps one path a step; `width = 1` keeps all, which is sampling step by step.
+
+    Args:
+        n: seats: finished solutions and paths under way together.
+        width: children of each kept path.
+        max_steps: steps after which the paths under way are written to their end without further pruning.
+    """
+
+    n: int = 16
+    width: int = 4
+    max_steps: int = 40
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise UsageError(f"n is {self.n}; it must be at least 1")
+        if not 1 <= self.width <= self.n:
+            raise UsageError(f"width is {self.width}; it must lie between 1 and n = {self.n}")
+        if self.max_steps < 1:
+            raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return self.n
+
+    @property
+    def ranks(self) -> bool:
+        """Paths are kept by score."""
+        return True
+
+    async def __call__(self, search: Search) -> None:
+        """Keep the best, continue them, again."""
+        await step_search(search, partial(top, width=self.width), n=self.n, max_steps=self.max_steps)

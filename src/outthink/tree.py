@@ -1,0 +1,261 @@
+"""The tree: the single record of one search. Resume, accounting, re-analysis and pictures all read it.
+
+A tree knows nothing of engines, verifiers or strategies; it holds what they wrote, scored and spent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from outthink.cost import Cost, Usage
+
+__all__ = ["Finish", "Message", "Node", "Path", "Tree"]
+
+Finish = Literal["step", "end", "length", "context"]
+"""Why writing stopped: at the step's separator, at the model's end, at a token cap, at the context's end."""
+
+Message = dict[str, str]
+"""One chat message: `role` and `content`."""
+
+_FORMAT = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """One step: its tokens, its score, its cost. The root holds the prompt.
+
+    Args:
+        index: position in the tree, in the order of writing.
+        parent: index of the parent; -1 for the root.
+        ordinal: number among its siblings, given when the step was asked for.
+        depth: steps from the root.
+        length: tokens written from the root to the end of this step.
+        seed: from which the seeds of its children follow.
+        ids: token ids, exactly as sampled (for the root: the prompt's).
+        text: the text of the ids.
+        finish: why writing stopped here.
+        logprob: sum of the tokens' log-probabilities, where the engine was asked for them.
+        score: the verifier's, in [0, 1]; None while there is none.
+        cost: what this step alone cost.
+        began, written, scored: seconds since the search began; NaN where it did not happen.
+        children: how many children were asked for.
+    """
+
+    index: int
+    parent: int
+    ordinal: int
+    depth: int
+    length: int
+    seed: int
+    ids: array[int]
+    text: str
+    finish: Finish
+    logprob: float | None = None
+    score: float | None = None
+    cost: Cost = field(default_factory=Cost)
+    began: float = 0.0
+    written: float = 0.0
+    scored: float | None = None
+    children: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the solution ends here; only finished solutions vote."""
+        return self.finish == "end"
+
+    @property
+    def open(self) -> bool:
+        """Whether the solution can be continued from here."""
+        return self.finish == "step"
+
+    @property
+    def blank(self) -> bool:
+        """Whether the step says nothing (a lone separator, an end right after one): there is nothing to score."""
+        return not self.text.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Root to node: a partial or finished solution."""
+
+    tree: Tree
+    node: Node
+
+    @property
+    def question(self) -> str:
+        """The question as asked."""
+        return self.tree.question
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The written nodes, first to last, without the root."""
+        nodes = self.tree.nodes
+        found, node = [], self.node
+        while node.parent >= 0:
+            found.append(node)
+            node = nodes[node.parent]
+        found.reverse()
+        return found
+
+    @property
+    def steps(self) -> list[Node]:
+        """The nodes that say something: those a verifier scores, one score each."""
+        return [node for node in self.nodes if not node.blank]
+
+    @property
+    def unscored(self) -> list[Node]:
+        """The steps that have no score yet."""
+        return [node for node in self.steps if node.score is None]
+
+    @property
+    def scores(self) -> list[float]:
+        """The scores there are, first step to last."""
+        return [node.score for node in self.steps if node.score is not None]
+
+    @property
+    def ids(self) -> list[int]:
+        """Token ids of prompt and steps: the state an engine continues from."""
+        ids = list(self.tree.root.ids)
+        for node in self.nodes:
+            ids.extend(node.ids)
+        return ids
+
+    @property
+    def text(self) -> str:
+        """The solution so far, without the prompt."""
+        return "".join(node.text for node in self.nodes)
+
+
+@dataclass(slots=True)
+class Tree:
+    """All steps of one search.
+
+    Args:
+        question: the question as asked.
+        messages: the chat messages that posed it, for engines that cannot take token ids.
+        nodes: the root, then every step in the order of writing.
+        stopped: what ended the search before its strategy was done ("samples", "tokens", "seconds"), if anything.
+    """
+
+    question: str
+    messages: list[Message]
+    nodes: list[Node]
+    stopped: str | None = None
+
+    @classmethod
+    def plant(cls, question: str, messages: list[Message], ids: Iterable[int], seed: int) -> Tree:
+        """A tree of nothing but its root."""
+        root = Node(
+            index=0,
+            parent=-1,
+            ordinal=0,
+            depth=0,
+            length=0,
+            seed=seed,
+            ids=array("i", ids),
+            text="",
+            finish="step",
+        )
+        return cls(question, messages, [root])
+
+    @property
+    def root(self) -> Node:
+        """The prompt."""
+        return self.nodes[0]
+
+    @property
+    def leaves(self) -> list[Node]:
+        """The ends of finished solutions, in the order of writing."""
+        return [node for node in self.nodes if node.finished]
+
+    @property
+    def cost(self) -> Cost:
+        """What the whole search cost."""
+        return sum((node.cost for node in self.nodes), Cost())
+
+    def path(self, node: Node) -> Path:
+        """The path that ends at `node`."""
+        return Path(self, node)
+
+    def offspring(self) -> dict[int, list[Node]]:
+        """The children of every node that has any, siblings in the order they were asked for."""
+        found: dict[int, list[Node]] = {}
+        for node in self.nodes[1:]:
+            found.setdefault(node.parent, []).append(node)
+        for siblings in found.values():
+            siblings.sort(key=lambda node: node.ordinal)
+        return found
+
+    def digest(self) -> str:
+        """A hash of what was written and scored, whatever the timing: equal for equal searches.
+
+        Nodes are taken in the order they were asked for, since the order of writing depends on the clock.
+        """
+        offspring = self.offspring()
+        hasher = hashlib.sha256(json.dumps([self.question, self.messages, self.stopped]).encode())
+        stack = [self.root]
+        while stack:
+            node = stack.pop()
+            parts = [node.depth, node.ordinal, node.ids.tolist(), node.text, node.finish, node.logprob, node.score]
+            hasher.update(json.dumps(parts).encode())
+            stack.extend(reversed(offspring.get(node.index, [])))
+        return hasher.hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """The tree, compressed: one JSON document of columns. `from_bytes` gives an equal tree back."""
+        document = {
+            "format": _FORMAT,
+            "question": self.question,
+            "messages": self.messages,
+            "stopped": self.stopped,
+            "nodes": {name: [_pack(getattr(node, name)) for node in self.nodes] for name in _COLUMNS},
+            "usage": {
+                model: {name: [getattr(getattr(n.cost, model), name) for n in self.nodes] for name in _USAGE}
+                for model in ("engine", "verifier")
+            },
+        }
+        return zlib.compress(json.dumps(document, separators=(",", ":")).encode())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Tree:
+        """The tree that `to_bytes` wrote.
+
+        Raises:
+            ValueError: the data is no tree, or one of another format.
+        """
+        try:
+            document = json.loads(zlib.decompress(data))
+            if document["format"] != _FORMAT:
+                raise ValueError(f"tree format {document['format']}, this version reads {_FORMAT}")
+            nodes = list(_nodes(document))
+            return cls(document["question"], document["messages"], nodes, document["stopped"])
+        except (zlib.error, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise ValueError(f"not a stored tree: {error!r}") from error
+
+
+_COLUMNS = [f.name for f in fields(Node) if f.name not in ("index", "cost")]
+_USAGE = [f.name for f in fields(Usage)]
+
+
+def _pack(value: Any) -> Any:
+    return value.tolist() if isinstance(value, array) else value
+
+
+def _nodes(document: dict[str, Any]) -> Iterator[Node]:
+    engine, verifier = (_usages(document["usage"][model]) for model in ("engine", "verifier"))
+    columns = document["nodes"]
+    for index, values in enumerate(zip(*(columns[name] for name in _COLUMNS), strict=True)):
+        row = dict(zip(_COLUMNS, values, strict=True))
+        row["ids"] = array("i", row["ids"])
+        yield Node(index=index, cost=Cost(engine=next(engine), verifier=next(verifier)), **row)
+
+
+def _usages(columns: dict[str, list[Any]]) -> Iterator[Usage]:
+    for values in zip(*(columns[name] for name in _USAGE), strict=True):
+        yield Usage(**dict(zip(_USAGE, values, strict=True)))

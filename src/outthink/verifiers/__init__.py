@@ -1,0 +1,49 @@
+"""Verifiers judge. This is the seam every verifier stands behind, learned model or hard-coded rule.
+
+A verifier knows nothing of strategies: it is shown a path and scores the steps that have no score yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from outthink.cost import Usage
+from outthink.engines import Engine
+from outthink.select import Aggregate
+from outthink.tree import Path
+
+__all__ = ["Scores", "Verifier"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """A verifier's word on a path: one score in [0, 1] per unscored step, first to last, and what it cost."""
+
+    values: Sequence[float]
+    usage: Usage
+
+
+class Verifier(Protocol):
+    """Something that scores steps.
+
+    `aggregate` is how its step scores become one number unless the user says otherwise; `usage` is its own count of
+    everything it did since it was opened.
+    """
+
+    aggregate: Aggregate
+    usage: Usage
+
+    async def open(self, engine: Engine) -> None:
+        """Get ready. Called once, with the engine that writes, for verifiers that ask it."""
+
+    async def close(self) -> None:
+        """Give everything back. Safe to call twice, and when `open` failed."""
+
+    async def score(self, path: Path) -> Scores:
+        """Score `path.unscored`, and nothing else: what has a score is not scored again.
+
+        Raises:
+            VerifierError: the verifier failed.
+        """

@@ -1,0 +1,54 @@
+"""Shared by all tests: searches on the scripted engine, and the real embedded model for those that ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from outthink.budget import Budget
+from outthink.engines import Engine, Sampling
+from outthink.engines.scripted import Scripted as ScriptedEngine
+from outthink.models import BUILT_IN, fetch
+from outthink.search import Search
+from outthink.select import Aggregate
+from outthink.tree import Tree
+from outthink.verifiers import Verifier
+from outthink.verifiers.scripted import Scripted as ScriptedVerifier
+
+SearchFactory = Callable[..., Search]
+
+
+@pytest.fixture
+def new_search() -> SearchFactory:
+    """Makes searches on the scripted engine and the scripted verifier, or on what is given."""
+
+    def make(
+        *,
+        engine: Engine | None = None,
+        verifier: Verifier | None = None,
+        scored: bool = True,
+        sampling: Sampling | None = None,
+        budget: Budget | None = None,
+        aggregate: Aggregate = "last",
+        seed: int = 0,
+        question: str = "What is six times seven?",
+    ) -> Search:
+        return Search(
+            Tree.plant(question, [{"role": "user", "content": question}], list(question.encode()), seed),
+            engine=engine or ScriptedEngine(),
+            verifier=(verifier or ScriptedVerifier()) if scored else None,
+            sampling=sampling or Sampling(),
+            separator="\n\n",
+            budget=budget or Budget(),
+            aggregate=aggregate,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def default_model() -> Path:
+    """The weights of the embedded default model, fetched if they are not cached."""
+    return fetch(BUILT_IN["smollm2-135m"].weights)

@@ -1,0 +1,187 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from conftest import SearchFactory
+
+from outthink.budget import Budget
+from outthink.cost import Usage
+from outthink.engines import Request, Sampling, Step
+from outthink.engines.scripted import Scripted as ScriptedEngine
+from outthink.errors import EngineError, UsageError, VerifierError
+from outthink.search import Search
+from outthink.strategies.beam import Beam
+from outthink.strategies.dvts import Dvts
+from outthink.strategies.sample import Sample
+from outthink.tree import Path
+from outthink.verifiers import Scores
+from outthink.verifiers.scripted import Scripted as ScriptedVerifier
+
+
+async def test_children_are_one_step_long_scored_and_in_the_order_asked_for(new_search: SearchFactory) -> None:
+    search = new_search()
+    children = await search.expand([search.root], 3)
+    assert [child.ordinal for child in children] == [0, 1, 2]
+    assert all(child.depth == 1 and child.open and child.text.endswith("\n\n") for child in children)
+    assert all(child.score is not None for child in children)
+    grandchildren = await search.expand(children, [2, 0, 1])
+    assert [node.parent for node in grandchildren] == [children[0].index] * 2 + [children[2].index]
+
+
+async def test_whole_solutions_are_chains_of_steps_scored_in_one_pass(new_search: SearchFactory) -> None:
+    verifier = ScriptedVerifier()
+    search = new_search(engine=ScriptedEngine(steps=5), verifier=verifier)
+    leaves = await search.complete([search.root], 4)
+    assert all(leaf.finished and leaf.depth == 5 for leaf in leaves)
+    assert len(search.tree.nodes) == 1 + 4 * 5
+    assert all(len(search.tree.path(leaf).scores) == 5 for leaf in leaves)
+    assert verifier.usage.calls == 4
+
+
+async def test_the_same_seed_gives_the_same_tree_and_another_one_another(new_search: SearchFactory) -> None:
+    async def digest(seed: int) -> str:
+        search = new_search(seed=seed)
+        await search.run(Dvts(n=8, width=4))
+        return search.tree.digest()
+
+    assert await digest(1) == await digest(1)
+    assert await digest(1) != await digest(2)
+
+
+async def test_latency_changes_the_order_of_writing_but_not_the_tree(new_search: SearchFactory) -> None:
+    slow = new_search(engine=ScriptedEngine(seconds_per_token=1e-5), verifier=ScriptedVerifier(seconds_per_call=1e-3))
+    fast = new_search()
+    for search in (slow, fast):
+        await search.run(Dvts(n=8, width=4))
+    assert slow.tree.digest() == fast.tree.digest()
+
+
+async def test_a_child_is_scored_while_its_siblings_are_being_written(new_search: SearchFactory) -> None:
+    search = new_search(engine=ScriptedEngine(seconds_per_token=1e-3))
+    first, second = await search.expand([search.root], 2)
+    assert first.scored is not None and first.scored < second.written
+
+
+async def test_a_step_is_scored_once(new_search: SearchFactory) -> None:
+    verifier = ScriptedVerifier()
+    search = new_search(verifier=verifier)
+    await search.run(Beam(n=8, width=4))
+    written = sum(node.cost.engine.generated_tokens for node in search.tree.nodes)
+    assert verifier.usage.scored_tokens == written + len(search.tree.root.ids)
+
+
+@pytest.mark.parametrize("strategy", [Sample(n=6), Beam(n=8, width=2), Dvts(n=8, width=4)])
+async def test_the_trees_cost_is_the_models_own_count(new_search: SearchFactory, strategy: Sample | Beam | Dvts) -> None:
+    engine, verifier = ScriptedEngine(parameters=1000), ScriptedVerifier(parameters=500)
+    search = new_search(engine=engine, verifier=verifier)
+    await search.run(strategy)
+    assert search.tree.cost.engine == engine.usage
+    assert search.tree.cost.verifier == verifier.usage
+
+
+class Abandoned(ScriptedEngine):
+    """Reports tokens of a sibling that did not reach a step's end."""
+
+    async def sample(self, path: Path, request: Request) -> AsyncIterator[Step]:
+        try:
+            async for step in super().sample(path, request):
+                yield step
+        finally:
+            request.abandoned(Usage(generated_tokens=5))
+
+
+async def test_what_left_no_step_behind_is_paid_all_the_same(new_search: SearchFactory) -> None:
+    search = new_search(engine=Abandoned())
+    (child,) = await search.expand([search.root], 1)
+    assert search.root.cost.engine.generated_tokens == 5
+    assert search.tree.cost.engine.generated_tokens == 5 + len(child.ids)
+
+
+async def test_no_more_solutions_than_samples(new_search: SearchFactory) -> None:
+    async def greedy_for_more(search: Search) -> None:
+        while True:
+            await search.complete([search.root], 2)
+
+    search = new_search(budget=Budget(samples=5))
+    await search.run(greedy_for_more)
+    assert search.tree.stopped == "samples"
+    assert len(search.tree.leaves) == 4
+
+
+@pytest.mark.parametrize("tokens", [1, 60, 137, 400])
+async def test_a_token_budget_is_never_exceeded_and_the_best_so_far_is_kept(
+    new_search: SearchFactory, tokens: int
+) -> None:
+    engine = ScriptedEngine()
+    search = new_search(engine=engine, budget=Budget(tokens=tokens), sampling=Sampling(max_step_tokens=40))
+    await search.run(Beam(n=16, width=4))
+    assert search.tree.stopped == "tokens"
+    assert engine.usage.generated_tokens == search.tree.cost.engine.generated_tokens <= tokens
+    assert engine.usage.generated_tokens > tokens - 40
+
+
+async def test_a_time_budget_ends_the_search_and_keeps_what_is_written(new_search: SearchFactory) -> None:
+    search = new_search(engine=ScriptedEngine(seconds_per_token=1e-3, steps=1000), budget=Budget(seconds=0.1))
+    began = time.perf_counter()
+    await search.run(Beam(n=4, width=2, max_steps=1000))
+    assert search.tree.stopped == "seconds"
+    assert len(search.tree.nodes) > 1
+    assert time.perf_counter() - began < 5
+
+
+async def test_a_step_is_cut_at_its_cap_and_a_solution_at_its_own(new_search: SearchFactory) -> None:
+    search = new_search(sampling=Sampling(max_step_tokens=4))
+    (child,) = await search.expand([search.root], 1)
+    assert (len(child.ids), child.finish) == (4, "length")
+    for whole in (True, False):
+        search = new_search(engine=ScriptedEngine(steps=50), sampling=Sampling(max_tokens=60))
+        if whole:
+            await search.run(Sample(n=2))
+        else:
+            await search.run(Beam(n=2, width=1))
+        assert max(node.length for node in search.tree.nodes) <= 60
+        assert search.tree.leaves == []
+
+
+async def test_a_full_context_is_reported_as_such(new_search: SearchFactory) -> None:
+    search = new_search(engine=ScriptedEngine(context=60))
+    await search.run(Sample(n=1))
+    assert [node.finish for node in search.tree.nodes[1:]][-1] == "context"
+    assert search.tree.leaves == []
+
+
+async def test_a_failing_engine_ends_the_search_with_its_own_error(new_search: SearchFactory) -> None:
+    search = new_search(engine=ScriptedEngine(fault_rate=1.0))
+    with pytest.raises(EngineError, match="scripted fault"):
+        await search.run(Beam(n=4, width=2))
+
+
+@pytest.mark.parametrize("values", [[float("nan")], [float("inf")], [-0.1], [1.5], [], [0.5, 0.5]])
+async def test_what_is_no_score_is_refused(new_search: SearchFactory, values: list[float]) -> None:
+    class Broken(ScriptedVerifier):
+        async def score(self, path: Path) -> Scores:
+            return Scores(values=values, usage=Usage())
+
+    search = new_search(verifier=Broken())
+    with pytest.raises(VerifierError, match="score"):
+        await search.expand([search.root], 1)
+
+
+async def test_ranking_without_a_verifier_says_what_to_do(new_search: SearchFactory) -> None:
+    search = new_search(scored=False)
+    with pytest.raises(UsageError, match="name a verifier"):
+        await search.run(Beam(n=4, width=2))
+
+
+async def test_cancelling_leaves_no_task_behind_and_keeps_the_tree(new_search: SearchFactory) -> None:
+    search = new_search(engine=ScriptedEngine(seconds_per_token=1e-3, steps=1000))
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(search.run(Dvts(n=8, width=4, max_steps=1000)))
+    while len(search.tree.nodes) < 10:
+        await asyncio.sleep(0.001)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert asyncio.all_tasks() == before
+    assert len(search.tree.nodes) >= 10
