@@ -11,7 +11,7 @@ def test_the_public_door_is_sorted_and_opens() -> None:
 
 
 def test_importing_outthink_loads_nothing_heavy() -> None:
-    heavy = ["torch", "vllm", "numpy", "pandas", "matplotlib", "sympy", "pydantic", "xllamacpp", "rich", "huggingface_hub"]
+    heavy = ["torch", "vllm", "numpy", "pandas", "matplotlib", "sympy", "pydantic", "xllamacpp", "rich"]
     code = f"import sys, outthink; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

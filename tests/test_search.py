@@ -3,8 +3,8 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-from conftest import SearchFactory
 
+from conftest import SearchFactory
 from outthink.budget import Budget
 from outthink.cost import Usage
 from outthink.engines import Request, Sampling, Step

@@ -72,7 +72,7 @@ def test_a_tree_of_a_thousand_short_steps_is_compact() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no tree", b"x\x9c\x03\x00\x00\x00\x00\x01"])
 def test_what_is_no_tree_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="tree|JSON|Expecting"):
+    with pytest.raises(ValueError, match=r"tree|Expecting"):
         Tree.from_bytes(data)
 
 

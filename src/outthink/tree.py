@@ -111,12 +111,12 @@ class Path:
     @property
     def unscored(self) -> list[Node]:
         """The steps that have no score yet."""
-        return [node for node in self.steps if node.score is None]
+        return [node for node in self.nodes if node.score is None and not node.blank]
 
     @property
     def scores(self) -> list[float]:
-        """The scores there are, first step to last."""
-        return [node.score for node in self.steps if node.score is not None]
+        """The scores there are, first step to last; blank steps have none."""
+        return [node.score for node in self.nodes if node.score is not None]
 
     @property
     def ids(self) -> list[int]:
@@ -132,7 +132,7 @@ class Path:
         return "".join(node.text for node in self.nodes)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Tree:
     """All steps of one search.
 
@@ -147,6 +147,10 @@ class Tree:
     messages: list[Message]
     nodes: list[Node]
     stopped: str | None = None
+
+    def __repr__(self) -> str:
+        # Thousands of nodes help nobody, and asyncio formats results on its way out.
+        return f"Tree({self.question!r}, {len(self.nodes)} nodes, {len(self.leaves)} finished)"
 
     @classmethod
     def plant(cls, question: str, messages: list[Message], ids: Iterable[int], seed: int) -> Tree:

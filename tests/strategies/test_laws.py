@@ -9,10 +9,10 @@ from functools import partial
 from random import Random
 
 import pytest
-from conftest import SearchFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import SearchFactory
 from outthink.answer import extract_answer
 from outthink.engines import Request, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine

@@ -1,0 +1,201 @@
+"""How the finished paths of a search become one answer.
+
+Pure functions of the candidates, in whatever order they come. A candidate without an answer is no vote and adds
+no weight; it is chosen only where no candidate has an answer, and the choice then has none. Ties are broken
+by the answers themselves, never by who finished first.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from outthink.errors import UsageError
+
+__all__ = [
+    "NEEDS_SCORES",
+    "SELECTIONS",
+    "Aggregate",
+    "Candidate",
+    "Choice",
+    "Select",
+    "Selection",
+    "aggregate",
+    "best",
+    "majority",
+    "weighted",
+]
+
+Aggregate = Literal["last", "min", "mean", "prod"]
+Select = Literal["majority", "best", "weighted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A finished path as selection sees it.
+
+    Args:
+        answer: The answer as written, None when the solution states none.
+        key: The key it is counted under (`canonical`, perhaps merged with an equal one), None without an answer.
+        score: The aggregated score of the path in [0, 1], None where there is no verifier.
+    """
+
+    answer: str | None
+    key: str | None
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The answer that was selected.
+
+    Args:
+        answer: The most frequent spelling among the candidates that hold it, of those the shortest, then the
+            first in the alphabet; None when no candidate has an answer.
+        key: The key it was counted under.
+        votes: How many candidates hold that key.
+        weight: Its share in [0, 1] of what the selection counts: of the votes, or of the scores.
+        candidates: How many candidates there were, with and without an answer.
+    """
+
+    answer: str | None
+    key: str | None
+    votes: int
+    weight: float
+    candidates: int
+
+
+Selection = Callable[[Sequence[Candidate]], Choice]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ballot:
+    """The candidates that hold one key."""
+
+    key: str
+    spellings: Counter[str]
+    scores: tuple[float, ...]
+
+    @property
+    def votes(self) -> int:
+        return self.spellings.total()
+
+    @property
+    def total(self) -> float:
+        # fsum rounds once, so the sum does not depend on the order of the candidates.
+        return math.fsum(self.scores)
+
+
+def aggregate(scores: Sequence[float], how: Aggregate) -> float:
+    """The scores of a path's steps as one number.
+
+    Lightman et al. (2023, arXiv:2305.20050) compare `prod` and `min`; Snell et al. (2024, arXiv:2408.03314) use
+    `last`, for a verifier trained to predict whether the solution will come out right.
+
+    Raises:
+        ValueError: There are no scores.
+    """
+    if not scores:
+        raise ValueError("a path without scored steps has no aggregate")
+    match how:
+        case "last":
+            return scores[-1]
+        case "min":
+            return min(scores)
+        case "mean":
+            return math.fsum(scores) / len(scores)
+        case "prod":
+            return math.prod(scores)
+
+
+def majority(candidates: Sequence[Candidate]) -> Choice:
+    """The most frequent answer: self-consistency, Wang et al. (2022, arXiv:2203.11171).
+
+    Ties go to the shorter key, then to the first in the alphabet. Scores do not matter even then: a majority costs
+    no verifier.
+    """
+    ballots = _ballots(candidates)
+    return _choose(ballots, candidates, rank=lambda ballot: (ballot.votes,), count=lambda ballot: ballot.votes)
+
+
+def best(candidates: Sequence[Candidate]) -> Choice:
+    """The answer of the candidate with the highest score: best-of-N, Lightman et al. (2023, arXiv:2305.20050).
+
+    Ties go to the answer with more votes, then to the shorter key, then to the first in the alphabet.
+
+    Raises:
+        UsageError: A candidate has no score.
+    """
+    ballots = _ballots(_scored(candidates, "best"))
+    return _choose(
+        ballots, candidates, rank=lambda ballot: (max(ballot.scores), ballot.votes), count=lambda ballot: ballot.total
+    )
+
+
+def weighted(candidates: Sequence[Candidate]) -> Choice:
+    """The answer with the highest sum of scores: weighted best-of-N, Li et al. (2022, arXiv:2206.02336)
+    and Snell et al. (2024, arXiv:2408.03314).
+
+    Ties go to the answer with more votes, then to the shorter key, then to the first in the alphabet; so a
+    verifier that scores everything 0 leaves the majority.
+
+    Raises:
+        UsageError: A candidate has no score.
+    """
+    ballots = _ballots(_scored(candidates, "weighted"))
+    return _choose(
+        ballots, candidates, rank=lambda ballot: (ballot.total, ballot.votes), count=lambda ballot: ballot.total
+    )
+
+
+SELECTIONS: Mapping[Select, Selection] = {"majority": majority, "best": best, "weighted": weighted}
+NEEDS_SCORES: frozenset[Select] = frozenset({"best", "weighted"})
+"""The selections that cannot do without a verifier."""
+
+
+def _scored(candidates: Sequence[Candidate], select: Select) -> Sequence[Candidate]:
+    """`candidates`, all of whose answers have scores."""
+    missing = sum(candidate.key is not None and candidate.score is None for candidate in candidates)
+    if missing:
+        raise UsageError(
+            f"`{select}` needs a score for every answer, and {missing} of {len(candidates)} candidates have none. "
+            "Name a verifier, or select by `majority`."
+        )
+    return candidates
+
+
+def _ballots(candidates: Sequence[Candidate]) -> list[_Ballot]:
+    holders: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        if candidate.key is not None:
+            holders.setdefault(candidate.key, []).append(candidate)
+    return [
+        _Ballot(
+            key=key,
+            spellings=Counter(key if candidate.answer is None else candidate.answer for candidate in held),
+            scores=tuple(candidate.score for candidate in held if candidate.score is not None),
+        )
+        for key, held in holders.items()
+    ]
+
+
+def _choose(
+    ballots: Sequence[_Ballot],
+    candidates: Sequence[Candidate],
+    *,
+    rank: Callable[[_Ballot], tuple[float, ...]],
+    count: Callable[[_Ballot], float],
+) -> Choice:
+    """The ballot that ranks highest, its weight being its share of what is counted."""
+    if not ballots:
+        return Choice(answer=None, key=None, votes=0, weight=0.0, candidates=len(candidates))
+    winner = min(ballots, key=lambda ballot: (*(-value for value in rank(ballot)), len(ballot.key), ballot.key))
+    total = math.fsum(count(ballot) for ballot in ballots)
+    return Choice(
+        answer=min(winner.spellings, key=lambda answer: (-winner.spellings[answer], len(answer), answer)),
+        key=winner.key,
+        votes=winner.votes,
+        weight=count(winner) / total if total else 0.0,
+        candidates=len(candidates),
+    )

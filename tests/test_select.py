@@ -1,0 +1,141 @@
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outthink import select
+from outthink.errors import UsageError
+from outthink.select import SELECTIONS, Candidate, Choice, aggregate, best, majority, weighted
+
+
+def held(key: str | None, score: float | None = None, answer: str | None = None) -> Candidate:
+    return Candidate(answer=answer or key, key=key, score=score)
+
+
+scores = st.floats(0, 1)
+scored_candidates = st.lists(
+    st.builds(
+        lambda key, spelling, score: Candidate(answer=key and spelling * key, key=key, score=score),
+        st.sampled_from([None, "1", "2", "10", "x"]),
+        st.integers(1, 2),
+        scores,
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize(("how", "value"), [("last", 0.5), ("min", 0.25), ("mean", 0.5), ("prod", 0.09375)])
+def test_aggregate(how: select.Aggregate, value: float) -> None:
+    assert aggregate([0.75, 0.25, 0.5], how) == value
+    assert aggregate([0.75], how) == 0.75
+    with pytest.raises(ValueError, match="no aggregate"):
+        aggregate([], how)
+
+
+@given(st.lists(scores, min_size=1))
+def test_aggregates_stay_in_range_and_order(values: list[float]) -> None:
+    prod, low, mean = (aggregate(values, how) for how in ("prod", "min", "mean"))
+    assert 0 <= prod <= low <= max(values) <= 1
+    assert low <= mean * (1 + 1e-15) and mean <= max(values) * (1 + 1e-15)
+
+
+def test_majority_counts_answers() -> None:
+    choice = majority([held("1"), held("2"), held("2"), held(None)])
+    assert choice == Choice(answer="2", key="2", votes=2, weight=2 / 3, candidates=4)
+
+
+def test_best_takes_the_highest_score() -> None:
+    choice = best([held("1", 0.5), held("1", 0.5), held("2", 0.75), held(None, 1.0)])
+    assert choice == Choice(answer="2", key="2", votes=1, weight=0.75 / 1.75, candidates=4)
+
+
+def test_weighted_sums_the_scores() -> None:
+    choice = weighted([held("1", 0.5), held("1", 0.5), held("2", 0.75)])
+    assert choice == Choice(answer="1", key="1", votes=2, weight=1 / 1.75, candidates=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "candidates", "winner"),
+    [
+        ("majority", [held("1", 0.1), held("2", 0.2)], "1"),
+        ("majority", [held("10"), held("9")], "9"),
+        ("majority", [held("b"), held("a")], "a"),
+        ("best", [held("1", 0.5), held("2", 0.5), held("2", 0.0)], "2"),
+        ("best", [held("10", 0.5), held("9", 0.5)], "9"),
+        ("weighted", [held("1", 0.5), held("2", 0.25), held("2", 0.25)], "2"),
+        ("weighted", [held("1", 0.0), held("2", 0.0), held("2", 0.0)], "2"),
+        ("weighted", [held("b", 0.0), held("a", 0.0)], "a"),
+    ],
+)
+def test_ties(name: select.Select, candidates: list[Candidate], winner: str) -> None:
+    assert SELECTIONS[name](candidates).key == SELECTIONS[name](candidates[::-1]).key == winner
+
+
+def test_the_answer_is_the_usual_spelling() -> None:
+    spellings = ["0.50", "1/2", "0.5", "1/2", "0.50"]
+    assert majority([held("1/2", None, answer) for answer in spellings]).answer == "1/2"
+    assert majority([held("1/2", None, answer) for answer in ("0.50", "1/2", "0.5")]).answer == "0.5"
+
+
+@pytest.mark.parametrize("choose", SELECTIONS.values())
+def test_no_answer_wins_only_when_there_is_none(choose: select.Selection) -> None:
+    assert choose([]) == Choice(answer=None, key=None, votes=0, weight=0.0, candidates=0)
+    assert choose([held(None, 0.9)] * 3) == Choice(answer=None, key=None, votes=0, weight=0.0, candidates=3)
+    assert choose([held(None, 0.9), held(None, 0.9), held("1", 0.0)]).key == "1"
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_scores_are_asked_for_where_needed(name: select.Select) -> None:
+    candidates = [held("1", 0.5), held("2"), held(None)]
+    if name in select.NEEDS_SCORES:
+        with pytest.raises(UsageError, match=rf"`{name}` needs a score .* 1 of 3 .*verifier"):
+            SELECTIONS[name](candidates)
+    else:
+        assert SELECTIONS[name](candidates).votes == 1
+
+
+@pytest.mark.parametrize("choose", SELECTIONS.values())
+@given(data=st.data(), candidates=scored_candidates)
+def test_order_does_not_matter(choose: select.Selection, data: st.DataObject, candidates: list[Candidate]) -> None:
+    assert choose(data.draw(st.permutations(candidates))) == choose(candidates)
+
+
+@pytest.mark.parametrize("choose", SELECTIONS.values())
+@given(candidates=scored_candidates)
+def test_a_choice_is_one_of_the_candidates(choose: select.Selection, candidates: list[Candidate]) -> None:
+    choice = choose(candidates)
+    holders = [candidate for candidate in candidates if candidate.key == choice.key is not None]
+    assert choice.votes == len(holders) and choice.candidates == len(candidates)
+    assert choice.answer in {candidate.answer for candidate in holders} or not holders
+    assert 0 <= choice.weight <= 1
+
+
+def counts(candidates: Sequence[Candidate]) -> Counter[str]:
+    return Counter(candidate.key for candidate in candidates if candidate.key is not None)
+
+
+@given(scored_candidates)
+def test_majority_has_the_most_votes(candidates: list[Candidate]) -> None:
+    assert majority(candidates).votes == max(counts(candidates).values(), default=0)
+
+
+@given(scored_candidates)
+def test_best_has_the_highest_score(candidates: list[Candidate]) -> None:
+    answered = [candidate for candidate in candidates if candidate.key is not None]
+    top = max((candidate.score or 0.0 for candidate in answered), default=None)
+    assert top is None or any(c.score == top and c.key == best(candidates).key for c in answered)
+
+
+@given(scored_candidates)
+def test_weighted_has_the_largest_sum(candidates: list[Candidate]) -> None:
+    sums = {key: math.fsum(c.score or 0.0 for c in candidates if c.key == key) for key in counts(candidates)}
+    assert not sums or sums[weighted(candidates).key or ""] == max(sums.values())
+
+
+@given(st.lists(st.sampled_from([None, "1", "2", "10", "x"]), max_size=12), st.sampled_from([0.0, 0.25, 1.0]))
+def test_weighted_by_equal_scores_is_majority(keys: list[str | None], score: float) -> None:
+    candidates = [held(key, score) for key in keys]
+    assert weighted(candidates).key == majority(candidates).key
