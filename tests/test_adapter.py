@@ -12,9 +12,7 @@ from outthink.adapter import export_adapter, permute
 from outthink.errors import UsageError
 
 gguf = pytest.importorskip("gguf", reason="gguf is not installed: it comes with outthink[transformers]")
-safetensors = pytest.importorskip(
-    "safetensors.numpy", reason="safetensors is not installed: outthink[transformers]"
-)
+safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed: outthink[transformers]")
 
 HEADS, KV_HEADS, HEAD_SIZE, RANK, HIDDEN, INNER = 4, 2, 6, 3, 24, 40
 # What goes in and out of each layer.
@@ -82,9 +80,7 @@ def test_names_shapes_metadata_and_values_read_back(tmp_path, base, weights):
     export_adapter(save(tmp_path / "peft", weights), destination, base=base)
 
     reader = gguf.GGUFReader(destination)
-    metadata = {
-        name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")
-    }
+    metadata = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")}
     assert metadata == {
         "general.architecture": "llama",
         "general.type": "adapter",
@@ -208,9 +204,7 @@ def by_transformers(model: Path, folder: Path) -> tuple[list[list[int]], list[np
         dtype=torch.float32,
     )
     layers = [name.split(".")[1] for name in LAYERS]
-    lora = LoraConfig(
-        r=8, lora_alpha=16, target_modules=layers, init_lora_weights=False, task_type="CAUSAL_LM"
-    )
+    lora = LoraConfig(r=8, lora_alpha=16, target_modules=layers, init_lora_weights=False, task_type="CAUSAL_LM")
     adapted = get_peft_model(plain, lora).eval()
     adapted.save_pretrained(folder)
     tokens = [tokenizer.encode(prompt) for prompt in PROMPTS]
@@ -238,7 +232,5 @@ def by_llama_cpp(model: Path, adapter_file: Path, prompts: list[list[int]]) -> l
 
 def distance(expected: list[np.ndarray], found: list[dict[int, float]]) -> float:
     """The mean difference of the log-probabilities, over prompts and tokens."""
-    pairs = [
-        (row[token], value) for row, top in zip(expected, found, strict=True) for token, value in top.items()
-    ]
+    pairs = [(row[token], value) for row, top in zip(expected, found, strict=True) for token, value in top.items()]
     return float(np.mean([abs(wanted - value) for wanted, value in pairs]))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -267,8 +268,7 @@ def test_run_refuses_files_that_are_no_recipes(cli: Cli, tmp_path: Path) -> None
     (tmp_path / "broken.yaml").write_text("problems: {source: [\n")
     broken = cli("run", "broken.yaml")
     assert broken.status == 2
-    assert "error: broken.yaml: not valid YAML" in broken.err
-    assert "line 2" in broken.err
+    assert "error: broken.yaml:2: not valid YAML" in broken.err
 
 
 def test_a_folder_belongs_to_one_recipe(cli: Cli, recipe: Path) -> None:
@@ -379,7 +379,7 @@ def test_export_adapter_needs_an_adapter(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_help_and_version(cli: Cli) -> None:
-    assert cli("--version").out.strip() == "0.1.0"
+    assert cli("--version").out == version("outthink") + "\n"
     for command in ("solve", "run", "show", "models", "strategies", "verifiers", "engines", "problems"):
         done = cli(command, "--help")
         assert done.status == 0

@@ -39,7 +39,7 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def until(ready: Callable[[], object]) -> None:
-    while not ready():  # noqa: ASYNC110 - it becomes true deep inside another task, which sets no event
+    while not ready():
         await asyncio.sleep(0)
 
 

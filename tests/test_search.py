@@ -72,7 +72,9 @@ async def test_a_step_is_scored_once(new_search: SearchFactory) -> None:
 
 
 @pytest.mark.parametrize("strategy", [Sample(n=6), Beam(n=8, width=2), Dvts(n=8, width=4)])
-async def test_the_trees_cost_is_the_models_own_count(new_search: SearchFactory, strategy: Sample | Beam | Dvts) -> None:
+async def test_the_trees_cost_is_the_models_own_count(
+    new_search: SearchFactory, strategy: Sample | Beam | Dvts
+) -> None:
     engine, verifier = ScriptedEngine(parameters=1000), ScriptedVerifier(parameters=500)
     search = new_search(engine=engine, verifier=verifier)
     await search.run(strategy)
@@ -161,11 +163,12 @@ async def test_a_failing_engine_ends_the_search_with_its_own_error(new_search: S
 async def test_what_is_no_score_is_refused(new_search: SearchFactory, values: list[float]) -> None:
     class Broken(ScriptedVerifier):
         async def score(self, path: Path) -> Scores:
-            return Scores(values=values, usage=Usage())
+            return Scores(values=values, usage=Usage(calls=1))
 
     search = new_search(verifier=Broken())
     with pytest.raises(VerifierError, match="score"):
         await search.expand([search.root], 1)
+    assert search.tree.cost.verifier.calls == 1, "it is paid for all the same"
 
 
 async def test_ranking_without_a_verifier_says_what_to_do(new_search: SearchFactory) -> None:

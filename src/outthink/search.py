@@ -20,8 +20,8 @@ from outthink.concurrency import task_group
 from outthink.cost import Cost, Usage
 from outthink.engines import Engine, Request, Sampling, Step
 from outthink.errors import BudgetExhausted, UsageError, VerifierError
-from outthink.select import Aggregate, aggregate
 from outthink.seeding import derive
+from outthink.select import Aggregate, aggregate
 from outthink.tree import Node, Path, Tree
 from outthink.verifiers import Verifier
 
@@ -214,6 +214,8 @@ class Search:
         if not steps:
             return
         scores = await verifier.score(path)
+        # Paid for before it is looked at: what turns out to be no score has its cost all the same.
+        node.cost = replace(node.cost, verifier=node.cost.verifier + scores.usage)
         if len(scores.values) != len(steps):
             raise VerifierError(
                 f"the verifier returned {len(scores.values)} scores for {len(steps)} steps; "
@@ -226,7 +228,6 @@ class Search:
                     "Check its model, precision and input format"
                 )
             step.score, step.scored = value, self._now()
-        node.cost = replace(node.cost, verifier=node.cost.verifier + scores.usage)
 
     def _now(self) -> float:
         return time.perf_counter() - self._start

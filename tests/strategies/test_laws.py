@@ -37,7 +37,9 @@ def candidates(search: Search) -> list[Candidate]:
     for leaf in search.tree.leaves:
         path = search.tree.path(leaf)
         answer = extract_answer(path.text)
-        found.append(Candidate(answer=answer, key=answer, score=aggregate(path.scores, "last") if path.scores else None))
+        found.append(
+            Candidate(answer=answer, key=answer, score=aggregate(path.scores, "last") if path.scores else None)
+        )
     return found
 
 
@@ -166,9 +168,7 @@ async def test_finished_paths_and_children_fill_the_seats_of_every_round(new_sea
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=20), st.integers(1, 64), st.integers(1, 16), st.integers(0, 2**31)
 )
-def test_beams_allocator_fills_every_seat_with_the_best(
-    scores: list[float], seats: int, width: int, seed: int
-) -> None:
+def test_beams_allocator_fills_every_seat_with_the_best(scores: list[float], seats: int, width: int, seed: int) -> None:
     shares = top(scores, seats, Random(seed), width=width)
     assert sum(shares) == seats
     kept = [i for i, share in enumerate(shares) if share]

@@ -39,7 +39,7 @@ def test_only_selections_that_read_scores_pay_the_verifier() -> None:
 
 def test_a_failed_search_is_wrong_and_counted() -> None:
     rows = summarise([result("a", "1", True), result("a", "2", None, error="EngineError: dead")], [("a", "majority")])
-    assert (rows[0].accuracy, rows[0].failed, rows[0].short) == (0.5, 1, 1)
+    assert (rows[0].accuracy, rows[0].failed, rows[0].short) == (0.5, 1, 0)
 
 
 def test_without_reference_answers_there_is_no_accuracy() -> None:

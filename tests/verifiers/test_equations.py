@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001  (signs of mathematics that look like others are what is told apart)
 import time
 from fractions import Fraction
 

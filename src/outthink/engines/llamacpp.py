@@ -1,8 +1,8 @@
 """The embedded engine: llama.cpp in this process, no server to start, no GPU needed.
 
-llama.cpp batches continuously over a fixed number of slots. Requests go in as token ids and stream back as token ids; a
-request for n siblings computes their common prefix once and copies it to n slots, and llama.cpp keeps each slot's prefix
-for the requests that continue it.
+llama.cpp batches continuously over a fixed number of slots. Requests go in as token ids and stream back as token ids.
+A request for n siblings computes their common prefix once and copies it to n slots, and llama.cpp keeps each slot's
+prefix for the requests that continue it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class LlamaCpp:
         adapter: path to a LoRA adapter in GGUF format.
         context: tokens each slot holds: prompt and solution together.
         parallel: slots: siblings written at the same time.
-        threads: CPU threads; by default as many as this process may use.
+        threads: CPU threads; by default as many as this process may use. Threads wait for each other busily: on a
+            machine that is busy otherwise, fewer are much faster.
     """
 
     def __init__(
@@ -171,8 +172,8 @@ class LlamaCpp:
             raise ModelNotFound(
                 f"llama.cpp could not load {found.weights}"
                 + (f" with adapter {found.adapter}" if found.adapter else "")
-                + f": {error}. The file may be incomplete, of an unsupported architecture, or the adapter may be "
-                "for another model"
+                + f": {str(error).rstrip('.')}. The file may be incomplete or of an unsupported architecture, or the "
+                "adapter made for another model"
             ) from error
 
     def _body(self, ids: list[int], request: Request, first: int, n: int) -> dict[str, Any]:

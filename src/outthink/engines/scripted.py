@@ -129,9 +129,7 @@ class Scripted:
             answer = 1000 + draw % self._wrong_answers
         return f"{words} The answer is {answer}."
 
-    def _cut(
-        self, text: bytes, prompt: int, written: int, request: Request, finish: Finish
-    ) -> tuple[bytes, Finish]:
+    def _cut(self, text: bytes, prompt: int, written: int, request: Request, finish: Finish) -> tuple[bytes, Finish]:
         """Hold the caps: of the step, of the request, of the context."""
         room = min(request.sampling.max_step_tokens, request.max_tokens - written)
         if self._context is not None and self._context - prompt - written < min(room, len(text)):

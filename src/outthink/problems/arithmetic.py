@@ -158,9 +158,7 @@ class _Story:
 
     def _tell(self, kind: str) -> bool:
         move = MOVES[kind]
-        numbers = {
-            letter: _pick(self._rng, drawn) for letter, drawn in zip("abc", move.numbers, strict=False)
-        }
+        numbers = {letter: _pick(self._rng, drawn) for letter, drawn in zip("abc", move.numbers, strict=False)}
         sentence = _pick(self._rng, self._book.phrases[kind])
         if sentence in self._told or not self._calculate(move, numbers):
             return False

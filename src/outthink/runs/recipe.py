@@ -119,7 +119,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not valid YAML: {error}") from None
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
+        reason = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
+        raise RecipeError(f"{where}: not valid YAML: {reason}") from None
     data = check_keys(data, _KEYS, str(path))
     for override in overrides:
         _override(data, override)
@@ -152,7 +155,7 @@ def parse_recipe(data: object, where: str) -> Recipe:
         strategies=entries,
         seeds=_seeds(given.get("seeds", [0])),
         in_flight=_in_flight(given.get("in_flight", 8)),
-        text=json.dumps({key: given[key] for key in sorted(given) if key != "in_flight"}, sort_keys=True),
+        text=json.dumps({key: given[key] for key in sorted(given) if key != "in_flight"}, sort_keys=True, default=str),
     )
 
 

@@ -1,4 +1,4 @@
-"""The runner: a recipe's strategies over its problems, many in flight, no barrier between them, each stored when done."""
+"""The runner: a recipe's strategies over its problems, many in flight, no barrier between them, each stored at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Progress:
         total: units there are.
         strategy: the strategy of the unit done last.
         correct: units of that strategy whose first selection was right.
-        graded: units of that strategy with a verdict.
+        graded: units of that strategy that were right or wrong; a failed one is wrong, one without a reference neither.
         failed: units that ended in an error.
         generated_tokens: written in this sitting.
         seconds: this sitting so far.
@@ -89,9 +89,7 @@ async def run(recipe: Recipe, folder: Path, watch: Callable[[Progress], None] = 
                     group.create_task(serve())
 
 
-def _pending(
-    recipe: Recipe, problems: list[Problem], done: set[Unit]
-) -> Iterator[tuple[StrategyEntry, int, Problem]]:
+def _pending(recipe: Recipe, problems: list[Problem], done: set[Unit]) -> Iterator[tuple[StrategyEntry, int, Problem]]:
     for entry in recipe.strategies:
         for seed in recipe.seeds:
             for problem in problems:
@@ -160,9 +158,9 @@ class _Tally:
         self._done += 1
         self._failed += result.error is not None
         name = result.unit.strategy
-        right = bool(result.verdicts) and result.verdicts[0].correct is True
-        self._correct[name] = self._correct.get(name, 0) + right
-        self._graded[name] = self._graded.get(name, 0) + 1
+        first = result.verdicts[0].correct if result.verdicts else None
+        self._correct[name] = self._correct.get(name, 0) + (first is True)
+        self._graded[name] = self._graded.get(name, 0) + (first is not None or result.error is not None)
 
     def add(self, result: Result, solver: Solver) -> Progress:
         """Count one more."""

@@ -127,8 +127,11 @@ class Store:
                 raise StoreError(
                     f"{folder}: another process is carrying out this run; wait for it, or choose another --out"
                 ) from None
-            store = cls(folder, _connect(folder), lock)
+            connection = sqlite3.connect(folder / "run.db", timeout=30)
+            store = cls(folder, connection, lock)
             try:
+                # Readers do not block the writer, and a commit is one append.
+                connection.execute("PRAGMA journal_mode = WAL")
                 store._prepare(recipe, problems)
             except BaseException:
                 store.close()
@@ -145,7 +148,11 @@ class Store:
         if not (folder / "run.db").is_file():
             raise StoreError(f"{folder}: no run here; give the folder that `outthink run` printed")
         with _storing(folder):
-            return cls(folder, _connect(folder), None)
+            store = cls(folder, sqlite3.connect(folder / "run.db", timeout=30), None)
+            if not store._begun():
+                store.close()
+                raise StoreError(f"{folder}: this run was stopped before it began; start it again with `outthink run`")
+            return store
 
     def __enter__(self) -> Store:
         return self
@@ -236,8 +243,11 @@ class Store:
             raise StoreError(f"{self.folder}: no result for {unit.strategy}, seed {unit.seed}, problem {unit.problem}")
         return Tree.from_bytes(row[0])
 
+    def _begun(self) -> bool:
+        return bool(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
     def _prepare(self, recipe: str, problems: Sequence[Problem]) -> None:
-        if self._connection.execute("PRAGMA user_version").fetchone()[0]:
+        if self._begun():
             if self.recipe() != recipe or self.problems() != list(problems):
                 raise StoreError(
                     f"{self.folder}: holds a run of another recipe or other problems; choose another --out, "
@@ -254,13 +264,6 @@ class Store:
                 "INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(i, p.id, p.question, p.answer, p.solution, p.subject, p.level) for i, p in enumerate(problems)],
             )
-
-
-def _connect(folder: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(folder / "run.db", timeout=30)
-    # Readers do not block the writer, and a commit is one append.
-    connection.execute("PRAGMA journal_mode = WAL")
-    return connection
 
 
 @contextmanager

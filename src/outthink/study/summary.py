@@ -24,7 +24,7 @@ class Row:
         interval: 95 %, of the accuracy.
         gain: mean difference to the first row, and its 95 % interval over the same problems; None for the first row.
         failed: searches that ended in an error.
-        short: searches that left fewer finished solutions than the most that any left.
+        short: searches that did not fail and yet left fewer finished solutions than the most that any left.
         cost: mean per search. A selection that reads no scores is not charged for the verifier.
         seconds: wall-clock per search, with others in flight beside it.
     """
@@ -64,7 +64,8 @@ def _row(
     if shared:
         ours, theirs = [accuracies[p] for p in shared], [first[p] for p in shared]
         gain = ((sum(ours) - sum(theirs)) / len(shared), paired_interval(ours, theirs))
-    most = max(result.leaves for result in mine)
+    done = [result for result in mine if result.error is None]
+    most = max((result.leaves for result in done), default=0)
     total = sum((result.cost for result in mine), Cost())
     verifier = total.verifier if selection in NEEDS_SCORES else Usage()
     return Row(
@@ -75,7 +76,7 @@ def _row(
         interval=accuracy_interval(values) if values else None,
         gain=gain,
         failed=sum(result.error is not None for result in mine),
-        short=sum(result.leaves < most for result in mine),
+        short=sum(result.leaves < most for result in done),
         cost=Cost(engine=_mean(total.engine, len(mine)), verifier=_mean(verifier, len(mine))),
         seconds=_busy(mine) / len(mine),
     )

@@ -142,8 +142,7 @@ TRAIN = PhraseBook(
             "{He} keeps only {part} of the {items}.",
             "Then {he} shares the {items} equally among {a} people and keeps one share.",
             "{He} puts the {items} into {a} equal {boxes} and takes just one {box} home.",
-            "{He} and some friends divide the {items} equally, "
-            "so each of the {a} people gets the same number.",
+            "{He} and some friends divide the {items} equally, so each of the {a} people gets the same number.",
             "Only {part} of the {items} are left the next day.",
             "{He} sorts the {items} into {a} equal groups and keeps a single group.",
             "After a while just {part} of the {items} remain.",

@@ -1,0 +1,136 @@
+"""LoRA adapters: from the folder peft writes to the file llama.cpp loads."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outthink.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_TENSORS = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+_NAME = re.compile(r"base_model\.model\.model\.layers\.(\d+)\.(.+)\.lora_([AB])\.weight")
+_WEIGHTS = "adapter_model.safetensors"
+# What peft can add to plain LoRA and llama.cpp's adapter format cannot hold.
+_BEYOND_LORA = ("use_dora", "use_rslora", "lora_bias", "modules_to_save", "alpha_pattern", "rank_pattern")
+
+
+def export_adapter(folder: Path, destination: Path, *, base: Path) -> None:
+    """Writes a peft LoRA adapter as a llama.cpp adapter, in half precision.
+
+    llama.cpp keeps the query and key rows of llama models in another order than transformers does (its rotary
+    embedding turns neighbouring rows, not the two halves of a head), so these rows of the adapter are
+    permuted.
+
+    Args:
+        folder: What `PeftModel.save_pretrained` wrote: `adapter_config.json` and `adapter_model.safetensors`.
+        destination: The file to write, usually named `*.gguf`.
+        base: The GGUF file of the model the adapter is for: heads and shapes are read from it.
+
+    Raises:
+        UsageError: The folder holds no plain LoRA adapter for the linear layers of this llama model, or the
+            packages `gguf` and `safetensors` are missing.
+    """
+    try:
+        from gguf import GGUFReader, GGUFWriter
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+    except ImportError as error:
+        message = f'exporting an adapter needs the package {error.name}: pip install "outthink[transformers]"'
+        raise UsageError(message) from error
+    config = _config(folder)
+    try:
+        weights = load_file(folder / _WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{folder / _WEIGHTS}: cannot be read as adapter weights: {error}") from error
+    try:
+        model = GGUFReader(base)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{base}: cannot be read as a GGUF model: {error}") from error
+
+    heads = _heads(model, base)
+    shapes = {tensor.name: tuple(int(size) for size in tensor.shape) for tensor in model.tensors}
+    writer = GGUFWriter(destination, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", float(config["lora_alpha"]))
+    for name, tensor in _translated(folder, weights, heads=heads, shapes=shapes).items():
+        writer.add_tensor(name, tensor.astype("float16"))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def permute(rows: np.ndarray, heads: int) -> np.ndarray:
+    """Reorders the rows of a query or key matrix from transformers' order to llama.cpp's.
+
+    Within each head the two halves are interleaved: their rows i become the neighbours 2i and 2i + 1.
+
+    Args:
+        rows: Shape (heads * head size, any).
+        heads: How many heads the rows belong to.
+    """
+    return rows.reshape(heads, 2, -1, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "adapter_config.json"
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        message = f"{path}: cannot be read ({error}); name the folder that peft's save_pretrained wrote"
+        raise UsageError(message) from error
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
+        raise UsageError(f"{path}: only LoRA adapters can be exported")
+    if beyond := [option for option in _BEYOND_LORA if config.get(option)]:
+        raise UsageError(f"{path}: llama.cpp adapters cannot hold {', '.join(beyond)}; train without")
+    if config.get("bias", "none") != "none":
+        raise UsageError(f"{path}: llama.cpp adapters cannot hold trained biases; train with bias='none'")
+    return config
+
+
+def _heads(model: Any, base: Path) -> dict[str, int]:
+    """How many heads the permuted tensors have."""
+    values = {name: field.contents() for name, field in model.fields.items()}
+    architecture = values.get("general.architecture")
+    if architecture != "llama":
+        raise UsageError(f"{base}: adapters are exported for llama models only; this one is {architecture!r}")
+    heads = int(values["llama.attention.head_count"])
+    return {"attn_q": heads, "attn_k": int(values.get("llama.attention.head_count_kv", heads))}
+
+
+def _translated(
+    folder: Path, weights: dict[str, np.ndarray], *, heads: dict[str, int], shapes: dict[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
+    """The tensors under llama.cpp's names and in its order of rows, each checked against the model's."""
+    translated: dict[str, np.ndarray] = {}
+    for name, tensor in weights.items():
+        found = _NAME.fullmatch(name)
+        if not found or found[2] not in _TENSORS:
+            allowed = ", ".join(layer.split(".")[1] for layer in _TENSORS)
+            raise UsageError(f"{folder / _WEIGHTS}: cannot export {name!r}; train LoRA on {allowed} only")
+        layer, kind, side = found[1], _TENSORS[found[2]], found[3].lower()
+        target = f"blk.{layer}.{kind}.weight"
+        # GGUF names the inputs first; A has a column for each input, B a row for each output.
+        wanted = shapes.get(target, (0, 0))[0 if side == "a" else 1]
+        if tensor.shape[1 if side == "a" else 0] != wanted:
+            message = f"{folder / _WEIGHTS}: {name!r} of shape {tensor.shape} does not fit the model's {target}"
+            raise UsageError(f"{message}; export with the model that the adapter was trained on")
+        permuted = side == "b" and kind in heads
+        translated[f"{target}.lora_{side}"] = permute(tensor, heads[kind]) if permuted else tensor
+    if not translated:
+        raise UsageError(f"{folder / _WEIGHTS}: holds no adapter weights")
+    return translated

@@ -1,0 +1,1 @@
+"""What the command line prints: tables, trees, lists and progress, drawn with rich."""

@@ -1,0 +1,113 @@
+"""The table of a run: what each strategy and selection got right, and what that cost. Also as Markdown and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Literal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from outthink.study.intervals import Interval
+from outthink.study.summary import Row
+from outthink.terminal.numbers import NOTHING, count, percent, teraflop
+
+__all__ = ["Format", "table_json", "table_markdown", "table_view"]
+
+Format = Literal["table", "markdown", "json"]
+
+_HEADS = (
+    ("strategy", ""),
+    ("select", ""),
+    ("accuracy", "% [95 %]"),
+    ("gain", "points [95 %]"),
+    ("written", "tokens"),
+    ("prompt", "tokens"),
+    ("cached", "tokens"),
+    ("verifier", "tokens"),
+    ("time", "seconds"),
+    ("compute", "TFLOP"),
+)
+_WORDS = 2  # leading columns that are words, aligned left
+
+
+def table_view(rows: Sequence[Row], notes: Sequence[str] = ()) -> RenderableType:
+    """The table with its legend, for 100 columns.
+
+    Args:
+        rows: of one run.
+        notes: lines to put below.
+    """
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, title=_title(rows), title_justify="left")
+    for place, (name, unit) in enumerate(_HEADS):
+        table.add_column(f"{name}\n{unit}", justify="left" if place < _WORDS else "right", no_wrap=place >= _WORDS)
+    for row in rows:
+        table.add_row(*map(Text, _cells(row)))
+    legend = Text("\n".join([_LEGEND, *_shortfalls(rows)]), "dim")
+    return Group(table, legend, *(Text(note, "yellow") for note in notes))
+
+
+def table_markdown(rows: Sequence[Row], notes: Sequence[str] = ()) -> str:
+    """The table and its legend in Markdown; see `table_view`."""
+    lines = [
+        [f"{name} ({unit})" if unit else name for name, unit in _HEADS],
+        ["---" if place < _WORDS else "---:" for place in range(len(_HEADS))],
+        *map(_cells, rows),
+    ]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n\n".join([_title(rows), table, _LEGEND, *_shortfalls(rows), *notes])
+
+
+def table_json(rows: Sequence[Row]) -> str:
+    """The rows as JSON; shares are of 1, intervals `[low, high]`, a gain `[mean, [low, high]]`."""
+    return json.dumps([asdict(row) for row in rows], indent=2)
+
+
+_LEGEND = (
+    "Means per problem. Intervals are over problems; a gain is over the first row, paired by problem. The engine's "
+    "tokens: written, prompt (computed) and cached (prompt, not computed again); the verifier's: computed. "
+    "Time is wall-clock with others in flight."
+)
+
+
+def _title(rows: Sequence[Row]) -> str:
+    return count(max((row.problems for row in rows), default=0), "problem")
+
+
+def _cells(row: Row) -> list[str]:
+    engine, verifier = row.cost.engine, row.cost.verifier
+    accuracy = gain = NOTHING
+    if row.accuracy is not None and row.interval is not None:
+        accuracy = f"{percent(row.accuracy)} {_interval(row.interval)}"
+    if row.gain is not None:
+        gain = f"{percent(row.gain[0], sign=True)} {_interval(row.gain[1], sign=True)}"
+    tokens = (engine.generated_tokens, engine.prompt_tokens, engine.cached_tokens, verifier.scored_tokens)
+    return [
+        row.strategy,
+        row.selection,
+        accuracy,
+        gain,
+        *(f"{n:,}" for n in tokens),
+        f"{row.seconds:.2f}",
+        teraflop(row.cost.flops),
+    ]
+
+
+def _interval(interval: Interval, *, sign: bool = False) -> str:
+    low, high = (percent(end, sign=sign, digits=0) for end in interval)
+    return f"[{low}, {high}]"
+
+
+def _shortfalls(rows: Sequence[Row]) -> list[str]:
+    """What did not go to plan, once for each strategy."""
+    found = {}
+    for row in rows:
+        failed = [f"{count(row.failed, 'search', 'searches')} failed and counted as wrong"] if row.failed else []
+        short = [f"{count(row.short, 'search', 'searches')} left fewer solutions than others"] if row.short else []
+        if failed or short:
+            found[row.strategy] = f"{row.strategy}: {', '.join(failed + short)}."
+    return list(found.values())

@@ -1,0 +1,129 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outthink.errors import ProblemError, StoreError
+from outthink.runs.recipe import Recipe, parse_recipe
+from outthink.runs.runner import Progress, run
+from outthink.runs.store import Store, Unit
+
+RECIPE: dict[str, Any] = {
+    "problems": {"source": "builtin:scripted", "limit": 12},
+    "engine": {"kind": "scripted", "steps": 3},
+    "verifier": {"kind": "scripted", "noise": 0.1},
+    "strategies": ["greedy", {"kind": "sample", "n": 4, "select": ["majority", "weighted"]}, {"kind": "beam", "n": 4}],
+}
+
+
+def recipe(**changes: Any) -> Recipe:
+    return parse_recipe({**RECIPE, **changes}, "recipe")
+
+
+def digests(folder: Path) -> dict[Unit, tuple[str, object]]:
+    with Store.read(folder) as store:
+        return {result.unit: (result.digest, result.verdicts) for result in store.results()}
+
+
+async def test_every_strategy_meets_every_problem_with_every_seed(tmp_path: Path) -> None:
+    await run(recipe(seeds=[0, 5]), tmp_path)
+    with Store.read(tmp_path) as store:
+        assert len(store.done()) == 3 * 2 * 12
+        for result in store.results():
+            assert result.error is None
+            assert result.leaves == (1 if result.unit.strategy == "greedy" else 4)
+            assert all(verdict.correct is not None for verdict in result.verdicts)
+            tree = store.tree(result.unit)
+            assert (tree.digest(), tree.cost) == (result.digest, result.cost)
+
+
+async def test_how_many_are_in_flight_changes_no_result(tmp_path: Path) -> None:
+    await run(recipe(in_flight=1), tmp_path / "one")
+    await run(recipe(in_flight=20), tmp_path / "many")
+    assert digests(tmp_path / "one") == digests(tmp_path / "many")
+
+
+async def test_a_subset_of_a_run_is_a_subset_of_its_results(tmp_path: Path) -> None:
+    await run(recipe(), tmp_path / "all")
+    await run(recipe(problems={"source": "builtin:scripted", "limit": 5, "offset": 3}), tmp_path / "some")
+    assert digests(tmp_path / "some").items() <= digests(tmp_path / "all").items()
+
+
+async def test_a_slow_problem_holds_nobody_up(tmp_path: Path) -> None:
+    """With two in flight and one stuck, the other place serves everybody else."""
+    finished: list[Progress] = []
+    problems = tmp_path / "problems.jsonl"
+    lines = ['{"question": "slow", "answer": "1"}'] + [f'{{"question": "q{n}", "answer": "1"}}' for n in range(8)]
+    problems.write_text("\n".join(lines))
+    slow = recipe(
+        problems={"source": str(problems)},
+        engine={"kind": "scripted", "steps": 2, "seconds_per_call": 0.02},
+        strategies=[{"kind": "sample", "n": 1, "select": "majority"}],
+        in_flight=2,
+    )
+    await run(slow, tmp_path / "run", finished.append)
+    assert [progress.done for progress in finished] == list(range(1, 10))
+
+
+async def test_a_cancelled_run_keeps_what_is_finished_and_resumes_to_the_same_end(tmp_path: Path) -> None:
+    slow = {"engine": {"kind": "scripted", "steps": 3, "seconds_per_call": 0.002}}
+    seen: list[int] = []
+    task = asyncio.create_task(run(recipe(**slow), tmp_path / "cut", lambda progress: seen.append(progress.done)))
+    while len(seen) < 7:
+        await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    kept = digests(tmp_path / "cut")
+    assert len(kept) == seen[-1] >= 7
+
+    resumed: list[int] = []
+    await run(recipe(**slow), tmp_path / "cut", lambda progress: resumed.append(progress.done))
+    assert resumed == list(range(len(kept) + 1, 37))
+    await run(recipe(**slow), tmp_path / "whole")
+    assert digests(tmp_path / "cut") == digests(tmp_path / "whole")
+
+
+async def test_a_finished_run_does_nothing_more(tmp_path: Path) -> None:
+    await run(recipe(), tmp_path)
+    seen: list[Progress] = []
+    await run(recipe(), tmp_path, seen.append)
+    assert seen == []
+
+
+async def test_a_failed_problem_is_a_recorded_result(tmp_path: Path) -> None:
+    await run(recipe(engine={"kind": "scripted", "steps": 3, "fault_rate": 0.2}), tmp_path)
+    with Store.read(tmp_path) as store:
+        results = store.results()
+    failed = [result for result in results if result.error]
+    assert len(results) == 36 and 0 < len(failed) < 36
+    assert all("EngineError: scripted fault" in (result.error or "") and not result.verdicts for result in failed)
+
+
+async def test_a_verifier_that_returns_no_number_is_a_recorded_result(tmp_path: Path) -> None:
+    await run(recipe(verifier={"kind": "scripted", "nan_rate": 1.0}), tmp_path)
+    with Store.read(tmp_path) as store:
+        for result in store.results():
+            assert (result.error is None) == (result.unit.strategy == "greedy")
+            if result.error:
+                assert "VerifierError" in result.error and "nan" in result.error
+                assert result.cost.engine.generated_tokens > 0
+
+
+async def test_majority_alone_asks_no_verifier(tmp_path: Path) -> None:
+    await run(recipe(verifier=None, strategies=[{"kind": "sample", "n": 4, "select": "majority"}]), tmp_path)
+    with Store.read(tmp_path) as store:
+        assert all(result.cost.verifier.calls == 0 for result in store.results())
+
+
+async def test_a_missing_problem_file_starts_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ProblemError, match=r"none\.jsonl"):
+        await run(recipe(problems={"source": str(tmp_path / "none.jsonl")}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+async def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    await run(recipe(), tmp_path)
+    with pytest.raises(StoreError, match="another recipe"):
+        await run(recipe(seeds=[3]), tmp_path)
