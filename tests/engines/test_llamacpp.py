@@ -132,10 +132,10 @@ async def test_caps_hold(engine: LlamaCpp) -> None:
 
 async def test_a_full_context_is_reported_as_such(engine: LlamaCpp) -> None:
     search = await new_search(engine)
-    search.tree.root.ids.extend([5] * (500 - len(search.tree.root.ids)))
+    search.tree.root.ids.extend([5] * (510 - len(search.tree.root.ids)))
     (child,) = await search.complete([search.root], 1)
     assert child.finish == "context"
-    search.tree.root.ids.extend([5] * 100)
+    search.tree.root.ids.extend([5] * 90)
     with pytest.raises(ContextTooSmall, match=r"600 tokens and a slot holds 512; raise engine\.context"):
         await search.expand([search.root], 1)
 

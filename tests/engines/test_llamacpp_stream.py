@@ -56,6 +56,7 @@ def test_siblings_finish_one_by_one_and_the_call_is_billed_once() -> None:
     assert [(step.sibling, step.finish, step.ids) for step in steps] == [(1, "end", [2, 3]), (0, "length", [1])]
     assert sum((step.usage for step in steps), Usage()) == stream.usage
     assert stream.usage.calls == 1 and stream.usage.generated_tokens == 3
+    assert (stream.usage.prompt_tokens, stream.usage.cached_tokens) == (7, 30 + 37), "the prompt is computed once"
 
 
 def test_a_whole_solution_is_cut_into_steps_and_ends_blank_after_a_separator() -> None:

@@ -97,6 +97,9 @@ class Stream:
         """The tokens since the last bill; at a sibling's end also its prompt, at the last one's end also the call."""
         timings = self._timings.get(sibling, {}) if ended else {}
         prompt, cached = timings.get("prompt_n", 0), timings.get("cache_n", 0)
+        if sibling > 0:
+            # llama.cpp computes the prompt for the first and copies it to the others, but tells them all the same.
+            prompt, cached = 0, cached + prompt
         generated, self._unbilled[sibling] = self._unbilled[sibling], 0
         last = ended and not self._running - {sibling}
         return Usage(
