@@ -1,13 +1,16 @@
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import ProblemError, StoreError
 from outthink.runs.recipe import Recipe, parse_recipe
 from outthink.runs.runner import Progress, run
 from outthink.runs.store import Store, Unit
+from outthink.tree import Message
 
 RECIPE: dict[str, Any] = {
     "problems": {"source": "builtin:scripted", "limit": 12},
@@ -50,20 +53,34 @@ async def test_a_subset_of_a_run_is_a_subset_of_its_results(tmp_path: Path) -> N
     assert digests(tmp_path / "some").items() <= digests(tmp_path / "all").items()
 
 
-async def test_a_slow_problem_holds_nobody_up(tmp_path: Path) -> None:
-    """With two in flight and one stuck, the other place serves everybody else."""
-    finished: list[Progress] = []
+class OneSlow(ScriptedEngine):
+    """Does not get on with one question until it has seen eight others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._others = 0
+        self._seen = asyncio.Event()
+
+    async def encode(self, messages: Sequence[Message]) -> list[int]:
+        if messages[-1]["content"] == "slow":
+            await self._seen.wait()
+        self._others += 1
+        if self._others == 8:
+            self._seen.set()
+        return await super().encode(messages)
+
+
+async def test_a_slow_problem_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two in flight and the first one slow, the other place serves everybody else meanwhile."""
+    monkeypatch.setattr("outthink.runs.runner.make_engine", lambda spec: OneSlow())
     problems = tmp_path / "problems.jsonl"
-    lines = ['{"question": "slow", "answer": "1"}'] + [f'{{"question": "q{n}", "answer": "1"}}' for n in range(8)]
-    problems.write_text("\n".join(lines))
-    slow = recipe(
-        problems={"source": str(problems)},
-        engine={"kind": "scripted", "steps": 2, "seconds_per_call": 0.02},
-        strategies=[{"kind": "sample", "n": 1, "select": "majority"}],
-        in_flight=2,
-    )
-    await run(slow, tmp_path / "run", finished.append)
-    assert [progress.done for progress in finished] == list(range(1, 10))
+    questions = ["slow", *(f"question {number}" for number in range(8))]
+    problems.write_text("\n".join(f'{{"question": "{q}", "answer": "1", "id": "{q}"}}' for q in questions))
+    strategies = [{"kind": "sample", "n": 2, "select": "majority"}]
+    async with asyncio.timeout(60):
+        await run(recipe(problems={"source": str(problems)}, strategies=strategies, in_flight=2), tmp_path / "run")
+    with Store.read(tmp_path / "run") as store:
+        assert [result.unit.problem for result in store.results()].index("slow") >= 7
 
 
 async def test_a_cancelled_run_keeps_what_is_finished_and_resumes_to_the_same_end(tmp_path: Path) -> None:
