@@ -100,5 +100,7 @@ async def test_equal_answers_vote_together_however_they_are_written() -> None:
                 ids=tree.root.ids[:0], text=text, finish="end",
             )  # fmt: skip
             tree.nodes.append(node)
-        choice, correct = await solver.conclude(ot.Problem(question="q", answer="0.50"), tree, "majority", None)
-    assert (choice.votes, correct) == (3, True)
+        choice, correct, ungraded = await solver.conclude(
+            ot.Problem(question="q", answer="0.50"), tree, "majority", None
+        )
+    assert (choice.votes, correct, ungraded) == (3, True, None)

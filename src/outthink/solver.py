@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
+from typing import NamedTuple
 
 from outthink.answer import canonical, extract_answer
 from outthink.budget import Budget
 from outthink.cost import Cost
 from outthink.engines import Engine, Sampling
 from outthink.errors import OutthinkError, UsageError
-from outthink.grade import Grader
+from outthink.grade import Failure, Grader
 from outthink.problems import Problem
 from outthink.prompt import Prompt
 from outthink.search import Search
@@ -22,7 +23,7 @@ from outthink.strategies import Strategy
 from outthink.tree import Node, Tree
 from outthink.verifiers import Verifier
 
-__all__ = ["Attempt", "Solution", "Solver"]
+__all__ = ["Attempt", "Conclusion", "Solution", "Solver"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,14 @@ class Attempt:
     seconds: float
 
 
+class Conclusion(NamedTuple):
+    """The choice made from a tree, whether it is right (None without a reference), and why it could not be graded."""
+
+    choice: Choice
+    correct: bool | None
+    ungraded: Failure | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
     """What came of one problem.
@@ -50,6 +59,7 @@ class Solution:
         text: the best finished solution that gave it.
         choice: the selection's own account: votes, weight, candidates.
         correct: whether the answer equals the problem's; None if the problem has none.
+        ungraded: why comparing the two was given up, if it was; the answer then counts as wrong.
         tree: how it came about.
         cost: what it cost.
         seconds: wall-clock.
@@ -60,6 +70,7 @@ class Solution:
     text: str
     choice: Choice
     correct: bool | None
+    ungraded: Failure | None
     tree: Tree
     cost: Cost
     seconds: float
@@ -138,13 +149,14 @@ class Solver:
         )
         if attempt.error is not None:
             raise attempt.error
-        choice, correct = await self.conclude(problem, attempt.tree, select, aggregate)
+        choice, correct, ungraded = await self.conclude(problem, attempt.tree, select, aggregate)
         return Solution(
             problem=problem,
             answer=choice.answer,
             text=self._text(attempt.tree, choice, aggregate),
             choice=choice,
             correct=correct,
+            ungraded=ungraded,
             tree=attempt.tree,
             cost=attempt.tree.cost,
             seconds=attempt.seconds,
@@ -189,9 +201,7 @@ class Solver:
             return Attempt(tree=tree, error=error, seconds=time.perf_counter() - began)
         return Attempt(tree=tree, error=None, seconds=time.perf_counter() - began)
 
-    async def conclude(
-        self, problem: Problem, tree: Tree, select: Select, aggregate: Aggregate | None
-    ) -> tuple[Choice, bool | None]:
+    async def conclude(self, problem: Problem, tree: Tree, select: Select, aggregate: Aggregate | None) -> Conclusion:
         """Choose an answer from a tree's finished solutions, and grade it if the problem has an answer."""
         candidates = _candidates(tree, self._how(aggregate))
         merged = await self._grader.merge([c.key for c in candidates if c.key is not None])
@@ -202,8 +212,10 @@ class Solver:
             ]
         )
         if problem.answer is None:
-            return choice, None
-        return choice, await self._grader.equivalent(problem.answer, choice.answer)
+            return Conclusion(choice, None, None)
+        correct = await self._grader.equivalent(problem.answer, choice.answer)
+        ungraded = None if choice.answer is None else self._grader.failure(problem.answer, choice.answer)
+        return Conclusion(choice, correct, ungraded)
 
     def _how(self, how: Aggregate | None) -> Aggregate:
         if how is not None:
@@ -212,7 +224,7 @@ class Solver:
 
     def _text(self, tree: Tree, choice: Choice, how: Aggregate | None) -> str:
         paths = [tree.path(leaf) for leaf in tree.leaves]
-        mine = [path for path in paths if (extract_answer(path.text) or None) == choice.answer]
+        mine = [path for path in paths if extract_answer(path.text) == choice.answer]
         if not mine:
             return ""
         return max(mine, key=lambda path: _score(tree, path.node, self._how(how)) or 0.0).text

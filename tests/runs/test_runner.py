@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,15 @@ async def test_a_verifier_that_returns_no_number_is_a_recorded_result(tmp_path: 
             if result.error:
                 assert "VerifierError" in result.error and "nan" in result.error
                 assert result.cost.engine.generated_tokens > 0
+
+
+async def test_an_answer_that_cannot_be_graded_is_a_recorded_result(tmp_path: Path) -> None:
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text(json.dumps({"question": "How long?", "answer": "x+" * 4000 + "y"}))
+    await run(recipe(problems={"source": str(problems)}, strategies=["greedy"]), tmp_path / "run")
+    with Store.read(tmp_path / "run") as store:
+        ((verdict,),) = [result.verdicts for result in store.results()]
+    assert (verdict.correct, verdict.ungraded) == (False, "too long")
 
 
 async def test_majority_alone_asks_no_verifier(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ RESULT = Result(
     ended=2.5,
     digest=TREE.digest(),
     verdicts=(
-        Verdict(selection="majority", answer="2", correct=True, votes=2, weight=0.75),
-        Verdict(selection="best", answer=None, correct=None, votes=0, weight=0.0),
+        Verdict(selection="majority", answer="2", correct=True, ungraded=None, votes=2, weight=0.75),
+        Verdict(selection="best", answer=None, correct=None, ungraded="timeout", votes=0, weight=0.0),
     ),
 )
 

@@ -7,7 +7,8 @@ from outthink.study.summary import summarise
 
 def result(strategy: str, problem: str, right: bool | None, *, error: str | None = None, **times: float) -> Result:
     verdicts = tuple(
-        Verdict(selection=name, answer="4", correct=right, votes=1, weight=1.0) for name in ("majority", "weighted")
+        Verdict(selection=name, answer="4", correct=right, ungraded=None, votes=1, weight=1.0)
+        for name in ("majority", "weighted")
     )
     return Result(
         unit=Unit(strategy, 0, problem),

@@ -113,12 +113,13 @@ async def _unit(
     verdicts = []
     # A failed search is wrong, whatever it had finished by then: its budget was not spent as the recipe says.
     for selection in entry.select if attempt.error is None else ():
-        choice, correct = await solver.conclude(problem, attempt.tree, selection, entry.aggregate)
+        choice, correct, ungraded = await solver.conclude(problem, attempt.tree, selection, entry.aggregate)
         verdicts.append(
             Verdict(
                 selection=selection,
                 answer=choice.answer,
                 correct=correct,
+                ungraded=ungraded,
                 votes=choice.votes,
                 weight=choice.weight,
             )

@@ -35,7 +35,7 @@ CREATE TABLE results (
 );
 CREATE TABLE verdicts (
     strategy TEXT NOT NULL, seed INTEGER NOT NULL, problem TEXT NOT NULL, selection TEXT NOT NULL,
-    answer TEXT, correct INTEGER, votes INTEGER NOT NULL, weight REAL NOT NULL,
+    answer TEXT, correct INTEGER, ungraded TEXT, votes INTEGER NOT NULL, weight REAL NOT NULL,
     PRIMARY KEY (strategy, seed, problem, selection)
 );
 PRAGMA user_version = 1;
@@ -59,6 +59,8 @@ class Verdict:
         selection: its name.
         answer: the answer chosen; None if there was none to choose.
         correct: whether it equals the reference; None without a reference.
+        ungraded: why comparing the two was given up ("timeout", "crash", "too long"), if it was; the answer then counts
+            as wrong.
         votes: finished solutions that gave it.
         weight: its share of the selection's total weight.
     """
@@ -66,6 +68,7 @@ class Verdict:
     selection: str
     answer: str | None
     correct: bool | None
+    ungraded: str | None
     votes: int
     weight: float
 
@@ -183,7 +186,8 @@ class Store:
         with _storing(self.folder), self._connection:
             self._connection.execute(f"INSERT INTO results VALUES ({_marks(row)})", row)
             for verdict in result.verdicts:
-                values = (*key, verdict.selection, verdict.answer, verdict.correct, verdict.votes, verdict.weight)
+                graded = (verdict.answer, verdict.correct, verdict.ungraded)
+                values = (*key, verdict.selection, *graded, verdict.votes, verdict.weight)
                 self._connection.execute(f"INSERT INTO verdicts VALUES ({_marks(values)})", values)
 
     def done(self) -> set[Unit]:
@@ -281,10 +285,10 @@ def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _verdict(row: tuple[str, str | None, int | None, int, float]) -> Verdict:
-    selection, answer, correct, votes, weight = row
+def _verdict(row: tuple[str, str | None, int | None, str | None, int, float]) -> Verdict:
+    selection, answer, correct, ungraded, votes, weight = row
     known = None if correct is None else bool(correct)
-    return Verdict(selection=selection, answer=answer, correct=known, votes=votes, weight=weight)
+    return Verdict(selection=selection, answer=answer, correct=known, ungraded=ungraded, votes=votes, weight=weight)
 
 
 def _cost(text: str) -> Cost:

@@ -93,5 +93,9 @@ class Folder:
         failed = [result.error for result in self._results if result.error is not None]
         if failed:
             notes.append(f"First failure: {failed[0]}")
+        ungraded = sum(verdict.ungraded is not None for result in self._results for verdict in result.verdicts)
+        if ungraded:
+            notes.append(f"{ungraded} verdicts count as wrong because the comparison with the reference was given up.")
+        if failed or ungraded:
             notes.append(f"All of them: outthink show {self._store.folder} --failed")
         return notes

@@ -42,17 +42,26 @@ def answers_view(
 
 
 def failures_view(problems: Sequence[Problem], results: Sequence[Result]) -> RenderableType:
-    """The searches that ended in an error, in full."""
-    failed = [result for result in results if result.error is not None]
-    if not failed:
-        return Text("No search failed.")
+    """The searches that ended in an error and the answers that could not be graded, in full."""
     numbers = {problem.id: number for number, problem in enumerate(problems, start=1)}
     lines = []
-    for result in failed:
+    for result in results:
         unit = result.unit
         place = f"{numbers[unit.problem]} ({unit.problem}), {unit.strategy}, seed {unit.seed}: "
-        lines.append(Text.assemble((clean(place), "bold"), (clean(result.error or ""), "red")))
-    return Group(*lines)
+        for reason in _failures(result):
+            lines.append(Text.assemble((clean(place), "bold"), (clean(reason), "red")))
+    return Group(*lines) if lines else Text("No search failed.")
+
+
+def _failures(result: Result) -> Iterator[str]:
+    if result.error is not None:
+        yield result.error
+    for verdict in result.verdicts:
+        if verdict.ungraded is not None:
+            yield (
+                f"{verdict.selection}: {verdict.answer!r} was not compared with the reference ({verdict.ungraded}) "
+                "and counts as wrong; look at it yourself"
+            )
 
 
 def problem_view(store: Store, problem: Problem, results: Sequence[Result]) -> RenderableType:
