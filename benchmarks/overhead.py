@@ -29,7 +29,7 @@ from outthink.strategies.sample import Sample
 from outthink.tree import Tree
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
 
-PROBLEMS, LEAVES, STEPS, REPEATS = 64, 256, 10, 5
+PROBLEMS, LEAVES, STEPS, REPEATS = 64, 256, 10, 3
 
 
 @dataclass(frozen=True)

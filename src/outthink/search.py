@@ -215,7 +215,7 @@ class Search:
             return
         scores = await verifier.score(path)
         # Paid for before it is looked at: what turns out to be no score has its cost all the same.
-        node.cost = replace(node.cost, verifier=node.cost.verifier + scores.usage)
+        node.cost = Cost(engine=node.cost.engine, verifier=scores.usage)
         if len(scores.values) != len(steps):
             raise VerifierError(
                 f"the verifier returned {len(scores.values)} scores for {len(steps)} steps; "

@@ -9,9 +9,9 @@ __all__ = ["derive", "uniform"]
 
 def derive(seed: int, *place: int) -> int:
     """A seed in [0, 2**31) for a place (an ordinal, a depth, a purpose) below `seed`."""
-    text = ",".join(map(str, (seed, *place)))
+    digest = blake2b(repr((seed, place)).encode(), digest_size=4).digest()
     # 31 bits: engines take 32 and read the largest value as "draw one for me".
-    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
+    return int.from_bytes(digest, "big") >> 1
 
 
 def uniform(seed: int, *place: int) -> float:

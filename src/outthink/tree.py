@@ -110,8 +110,15 @@ class Path:
 
     @property
     def unscored(self) -> list[Node]:
-        """The steps that have no score yet."""
-        return [node for node in self.nodes if node.score is None and not node.blank]
+        """The steps that have no score yet: all after the last one that has."""
+        nodes = self.tree.nodes
+        found, node = [], self.node
+        while node.parent >= 0 and node.score is None:
+            if not node.blank:
+                found.append(node)
+            node = nodes[node.parent]
+        found.reverse()
+        return found
 
     @property
     def scores(self) -> list[float]:

@@ -89,6 +89,12 @@ def test_a_step_that_outgrows_its_cap_is_cut_and_pays_for_all_it_wrote() -> None
 def test_what_is_abandoned_is_billed_once() -> None:
     stream = Stream(request(2, whole=False), 0, 2, float)
     feed(stream, [chunk(0, "a", [1]), chunk(1, "b", [2]), chunk(1, "", [3], "eos")])
-    usage = stream.abandoned()
+    usage = stream.abandoned(delivered=1)
     assert (usage.generated_tokens, usage.prompt_tokens) == (1, 7)
     assert stream.usage.generated_tokens == 3
+
+
+def test_a_step_completed_too_late_to_be_handed_on_is_abandoned_too() -> None:
+    stream = Stream(request(2, whole=False), 0, 2, float)
+    feed(stream, [chunk(0, "a", [1]), chunk(1, "b", [2]), chunk(1, "", [3], "eos")])
+    assert stream.abandoned(delivered=0).generated_tokens == stream.usage.generated_tokens == 3

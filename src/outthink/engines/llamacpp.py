@@ -107,14 +107,16 @@ class LlamaCpp:
         for first in range(0, request.n, self.parallel):
             n = min(self.parallel, request.n - first)
             stream = Stream(request, first, n, flops=lambda tokens: forward_flops(self._parameters, tokens))
+            delivered = 0
             async with self._slots.hold(n, request.priority):
                 try:
                     # Closed here and now when the caller leaves early: the slots are free only after that.
                     async with aclosing(self._run(self._body(path.ids, request, first, n), stream)) as steps:
                         async for step in steps:
+                            delivered += 1
                             yield step
                 finally:
-                    request.abandoned(stream.abandoned())
+                    request.abandoned(stream.abandoned(delivered))
                     self.usage += stream.usage
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[list[float], Usage]:

@@ -28,7 +28,6 @@ class Stream:
     """
 
     def __init__(self, request: Request, first: int, n: int, flops: Callable[[int], float]) -> None:
-        self.usage = Usage()
         self.over = False
         self._request = request
         self._first = first
@@ -37,8 +36,14 @@ class Stream:
         self._splitters = [StepSplitter(request.separator) for _ in range(n)]
         self._cut: dict[int, Piece] = {}
         self._unbilled = [0] * n
+        self._bills: list[Usage] = []
         self._timings: dict[int, dict[str, int]] = {}
         self._running = set(range(n))
+
+    @property
+    def usage(self) -> Usage:
+        """All that was billed."""
+        return sum(self._bills, Usage())
 
     def feed(self, chunk: dict[str, Any]) -> list[Step]:
         """Take one chunk; return the steps that it completes."""
@@ -69,11 +74,15 @@ class Stream:
         self.over = self.over or not self._running
         return steps
 
-    def abandoned(self) -> Usage:
-        """What was spent on siblings that did not end, and is on no step's bill. To be asked once, at the end."""
-        usage = sum((self._bill(sibling, True) for sibling in sorted(self._running)), Usage())
-        self.usage += usage
-        return usage
+    def abandoned(self, delivered: int) -> Usage:
+        """What was spent and reached nobody. To be asked once, at the end.
+
+        Args:
+            delivered: steps that were handed on; those completed after the last of them were completed in vain.
+        """
+        for sibling in sorted(self._running):
+            self._bills.append(self._bill(sibling, True))
+        return sum(self._bills[delivered:], Usage())
 
     def _end(self, sibling: int, chunk: dict[str, Any]) -> Step:
         if sibling in self._cut:
@@ -83,7 +92,7 @@ class Stream:
 
     def _step(self, sibling: int, piece: Piece, finish: Finish, ended: bool) -> Step:
         usage = self._bill(sibling, ended)
-        self.usage += usage
+        self._bills.append(usage)
         return Step(
             sibling=self._first + sibling,
             ids=piece.ids,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
@@ -95,12 +95,14 @@ class Scripted:
             # Greedy writing has no randomness but the question's own: some problems it gets right, others it does not.
             greedy = request.sampling.temperature == 0
             seed = zlib.crc32(path.question.encode()) if greedy else request.seed + sibling
-            async for step in self._continue(path, tip, request, sibling, seed, right):
+            for step in self._continue(path, tip, request, sibling, seed, right):
+                if self._seconds_per_token:
+                    await asyncio.sleep(self._seconds_per_token * len(step.ids))
                 yield step
 
-    async def _continue(
+    def _continue(
         self, path: Path, tip: Node, request: Request, sibling: int, seed: int, right: bool
-    ) -> AsyncIterator[Step]:
+    ) -> Iterator[Step]:
         written = 0
         prompt = len(path.tree.root.ids) + tip.length
         for depth in range(tip.depth, self._steps if request.whole else tip.depth + 1):
@@ -109,8 +111,6 @@ class Scripted:
             text = self._text(path.question, derive(seed, depth, 0), right, last) + ("" if last else request.separator)
             ids, finish = self._cut(text.encode(), prompt, written, request, "end" if last else "step")
             written += len(ids)
-            if self._seconds_per_token:
-                await asyncio.sleep(self._seconds_per_token * len(ids))
             # The first to write computes the prompt; everybody after finds the prefix in the cache.
             opening = depth == tip.depth
             computed = prompt if len(path.tree.nodes) == 1 and sibling == 0 else 0

@@ -58,7 +58,7 @@ class Scripted:
         steps = path.unscored
         tokens = sum(len(step.ids) for step in steps)
         # The first of the first steps computes the prompt; all others find it, and their path, in the cache.
-        opening = path.node.length == tokens and path.nodes[0].ordinal == 0
+        opening = path.node.length == tokens and steps[0].ordinal == 0
         prompt = len(path.tree.root.ids)
         computed = tokens + (prompt if opening else 0)
         usage = Usage(
