@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from outthink.errors import RecipeError, UsageError
 
-__all__ = ["check_keys", "make", "nearest"]
+__all__ = ["check_keys", "make", "nearest", "yaml_value"]
 
 T = TypeVar("T")
 
@@ -60,6 +60,20 @@ def check_keys(given: object, valid: Iterable[str], where: str) -> dict[str, Any
         if key not in valid:
             raise RecipeError(f"{where}: unknown key {key!r}{nearest(str(key), valid)}")
     return dict(given)
+
+
+def yaml_value(text: str, setting: str) -> Any:
+    """The value of a `--set name=value`, in YAML.
+
+    Raises:
+        RecipeError: it is not valid YAML; the setting is named.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {setting}: the value is not valid YAML: {error}") from None
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -94,6 +94,13 @@ def test_what_is_abandoned_is_billed_once() -> None:
     assert stream.usage.generated_tokens == 3
 
 
+def test_a_call_abandoned_with_all_its_siblings_is_billed_as_one_call() -> None:
+    stream = Stream(request(3, whole=False), 0, 3, float)
+    feed(stream, [chunk(0, "a", [1]), chunk(1, "b", [2])])
+    usage = stream.abandoned(delivered=0)
+    assert (usage.calls, usage.generated_tokens, usage.prompt_tokens) == (1, 2, 7)
+
+
 def test_a_step_completed_too_late_to_be_handed_on_is_abandoned_too() -> None:
     stream = Stream(request(2, whole=False), 0, 2, float)
     feed(stream, [chunk(0, "a", [1]), chunk(1, "b", [2]), chunk(1, "", [3], "eos")])

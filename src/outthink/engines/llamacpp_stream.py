@@ -81,7 +81,8 @@ class Stream:
             delivered: steps that were handed on; those completed after the last of them were completed in vain.
         """
         for sibling in sorted(self._running):
-            self._bills.append(self._bill(sibling, True))
+            self._running.discard(sibling)
+            self._bill(sibling, True)
         return sum(self._bills[delivered:], Usage())
 
     def _end(self, sibling: int, chunk: dict[str, Any]) -> Step:
@@ -92,7 +93,6 @@ class Stream:
 
     def _step(self, sibling: int, piece: Piece, finish: Finish, ended: bool) -> Step:
         usage = self._bill(sibling, ended)
-        self._bills.append(usage)
         return Step(
             sibling=self._first + sibling,
             ids=piece.ids,
@@ -111,7 +111,7 @@ class Stream:
             prompt, cached = 0, cached + prompt
         generated, self._unbilled[sibling] = self._unbilled[sibling], 0
         last = ended and not self._running - {sibling}
-        return Usage(
+        usage = Usage(
             prompt_tokens=prompt,
             cached_tokens=cached,
             generated_tokens=generated,
@@ -119,3 +119,5 @@ class Stream:
             seconds=time.perf_counter() - self._began if last else 0.0,
             flops=self._flops(prompt + generated),
         )
+        self._bills.append(usage)
+        return usage

@@ -27,7 +27,7 @@ from typing import Any, get_args
 from outthink.budget import Budget
 from outthink.engines import Sampling
 from outthink.errors import RecipeError
-from outthink.options import check_keys, make
+from outthink.options import check_keys, make, yaml_value
 from outthink.prompt import Prompt
 from outthink.registry import Spec, make_engine, make_strategy, make_verifier
 from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Select
@@ -215,8 +215,6 @@ def _in_flight(given: object) -> int:
 
 
 def _override(data: dict[str, Any], override: str) -> None:
-    import yaml
-
     name, equals, text = override.partition("=")
     if not equals:
         raise RecipeError(f"--set {override}: expected a.b=value")
@@ -224,10 +222,7 @@ def _override(data: dict[str, Any], override: str) -> None:
     target: Any = data
     for depth, part in enumerate(parents):
         target = _inside(target, part, ".".join(parents[: depth + 1]))
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"--set {override}: the value is not valid YAML: {error}") from None
+    value = yaml_value(text, override)
     if isinstance(target, list):
         _inside(target, last, name)
         target[int(last)] = value

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from outthink.errors import RecipeError
-from outthink.options import nearest
+from outthink.options import nearest, yaml_value
 
 __all__ = ["settings", "spec"]
 
@@ -19,8 +19,6 @@ def settings(changes: Iterable[str]) -> dict[str, dict[str, Any]]:
     Raises:
         RecipeError: there is no such part, or the form is another.
     """
-    import yaml
-
     found: dict[str, dict[str, Any]] = {part: {} for part in _PARTS}
     for change in changes:
         name, equals, text = change.partition("=")
@@ -29,10 +27,7 @@ def settings(changes: Iterable[str]) -> dict[str, dict[str, Any]]:
             raise RecipeError(f"--set {change}: expected part.option=value, such as strategy.max_steps=10")
         if part not in found:
             raise RecipeError(f"--set {change}: there are no options of {part!r}{nearest(part, found)}")
-        try:
-            found[part][option] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"--set {change}: the value is not valid YAML: {error}") from None
+        found[part][option] = yaml_value(text, change)
     return found
 
 
