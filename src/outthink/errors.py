@@ -6,7 +6,8 @@
     │   └── ProblemError         a problem set is empty, malformed or unreadable (file and line are named)
     ├── EngineError              the model that writes failed; another attempt may succeed
     │   ├── ModelNotFound        a model file or id is missing, broken or unreachable
-    │   └── ContextTooSmall      a prompt leaves no room to write in the engine's context
+    │   ├── ContextTooSmall      a prompt leaves no room to write in the engine's context
+    │   └── EngineDown           the engine is gone for good: no further request can succeed
     ├── VerifierError            the verifier failed or returned something that is no score
     ├── StoreError               a run's folder cannot be used (disk full, in use, another recipe)
     └── BudgetExhausted          a search has spent what it may; the search ends with what it has
@@ -18,12 +19,14 @@
     except outthink.OutthinkError as error:
         ...  # an engine, a verifier or a disk failed: report, perhaps try again
 
-Within a run, an error that concerns one problem is recorded on its result and the run goes on.
+Within a run, an error that concerns one problem is recorded on its result and the run goes on. An engine that is gone
+ends the run: what was finished is kept, and the same command goes on from there.
 """
 
 __all__ = [
     "BudgetExhausted",
     "ContextTooSmall",
+    "EngineDown",
     "EngineError",
     "ModelNotFound",
     "OutthinkError",
@@ -61,6 +64,10 @@ class ModelNotFound(EngineError):
 
 class ContextTooSmall(EngineError):
     """A prompt leaves no room to write in the engine's context."""
+
+
+class EngineDown(EngineError):
+    """The engine, or the verifier's model, is gone for good; no further request can succeed."""
 
 
 class VerifierError(OutthinkError):

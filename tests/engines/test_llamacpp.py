@@ -11,7 +11,7 @@ import pytest_asyncio
 from outthink.budget import Budget
 from outthink.engines import Sampling
 from outthink.engines.llamacpp import LlamaCpp
-from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
+from outthink.errors import ContextTooSmall, EngineError, ModelNotFound
 from outthink.models import DEFAULT_MODEL
 from outthink.search import Search
 from outthink.strategies.beam import Beam
@@ -173,12 +173,12 @@ async def test_the_trees_cost_is_the_engines_own_count_to_the_token(engine: Llam
 
 
 async def test_choosing_gives_probabilities_that_add_up(engine: LlamaCpp) -> None:
-    logprobs, usage = await engine.choose([{"role": "user", "content": "Is 2 + 2 = 4? Yes or No?"}], ["Yes", "No"])
+    ids = await engine.encode([{"role": "user", "content": "Is 2 + 2 = 4? Yes or No?"}])
+    options = [(await engine.tokenize(word))[0] for word in ("Yes", "No")]
+    logprobs, usage = await engine.choose(ids, options)
     assert sum(2.718281828**logprob for logprob in logprobs) == pytest.approx(1.0, abs=1e-3)
     assert all(-20 < logprob < 0 for logprob in logprobs)
     assert usage.calls == 1 and usage.scored_tokens > 0
-    with pytest.raises(UsageError, match="same token"):
-        await engine.choose([{"role": "user", "content": "?"}], ["Yes", "Yes"])
 
 
 async def test_the_judge_scores_steps_with_the_engine_itself(engine: LlamaCpp) -> None:

@@ -8,7 +8,6 @@ from outthink.cost import Usage
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import UsageError
 from outthink.strategies.sample import Sample
-from outthink.tree import Message
 from outthink.verifiers.judge import Judge
 
 
@@ -19,8 +18,12 @@ class Opinionated(ScriptedEngine):
         super().__init__(steps=3, success=0.6)
         self.asked: list[str] = []
 
-    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[list[float], Usage]:
-        content = messages[0]["content"]
+    async def tokenize(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
+        assert bytes(options) == b"YN"
+        content = bytes(ids).decode()
         self.asked.append(content)
         yes = 0.1 if "wrong" in content else 0.8
         return [math.log(yes), math.log(1 - yes)], Usage(scored_tokens=10, calls=1)
@@ -53,3 +56,12 @@ async def test_of_the_solution_asks_once_at_its_end(new_search: SearchFactory) -
 async def test_an_engine_without_log_probabilities_is_refused() -> None:
     with pytest.raises(UsageError, match="use llamacpp"):
         await Judge().open(ScriptedEngine())
+
+
+async def test_words_that_begin_with_the_same_token_are_refused() -> None:
+    class Coarse(Opinionated):
+        async def tokenize(self, text: str) -> list[int]:
+            return [0]
+
+    with pytest.raises(UsageError, match="cannot tell them apart"):
+        await Judge().open(Coarse())

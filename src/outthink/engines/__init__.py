@@ -89,11 +89,13 @@ class Engine(Protocol):
     """A language model that continues paths.
 
     `usage` is the engine's own count of everything it did since it was opened; the costs of all trees sum to it.
-    `parallel` is how many siblings it can write at the same time.
+    `parallel` is how many siblings it can write at the same time. `room` is how many tokens its prefix cache holds,
+    known once it is open; None where it cannot tell.
     """
 
     usage: Usage
     parallel: int
+    room: int | None
 
     async def open(self) -> None:
         """Load the model. Called once, before anything else."""
@@ -116,7 +118,15 @@ class Engine(Protocol):
 
 
 class Chooser(Protocol):
-    """An engine that can say how likely each of a few words is as the next one."""
+    """An engine that can say how likely each of a few tokens is as the next one."""
 
-    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[list[float], Usage]:
-        """Log-probabilities of each option's first token as the reply's first token, normalised over the options."""
+    async def tokenize(self, text: str) -> list[int]:
+        """Token ids of a text as it stands: nothing is added, names of special tokens are recognised."""
+
+    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
+        """Log-probabilities of each option as the token after `ids`, normalised over the options.
+
+        Raises:
+            EngineError: the engine failed.
+            ContextTooSmall: the ids leave no room.
+        """

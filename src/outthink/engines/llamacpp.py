@@ -61,6 +61,7 @@ class LlamaCpp:
         self._pool: ThreadPoolExecutor | None = None
         self._slots = Slots(parallel)
         self._parameters = 0
+        self.room: int | None = context * parallel
         self.usage = Usage()
 
     async def open(self) -> None:
@@ -95,7 +96,7 @@ class LlamaCpp:
             ContextTooSmall: the prompt alone fills the context.
         """
         prompt = (await self._post("/apply-template", {"messages": list(messages)}))["prompt"]
-        ids = await self._tokens(prompt, special=True)
+        ids = await self._tokens(prompt, add_special=True)
         if len(ids) >= self._context:
             raise ContextTooSmall(
                 f"the prompt has {len(ids)} tokens and the context holds {self._context}; raise engine.context"
@@ -119,20 +120,20 @@ class LlamaCpp:
                     request.abandoned(stream.abandoned(delivered))
                     self.usage += stream.usage
 
-    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[list[float], Usage]:
-        """Log-probabilities of the options' first tokens, normalised over the options."""
-        ids = await self.encode(messages)
-        firsts = [(await self._tokens(option, special=False))[0] for option in options]
-        if len(set(firsts)) < len(firsts):
-            raise UsageError(f"options {list(options)} begin with the same token; the model cannot tell them apart")
+    async def tokenize(self, text: str) -> list[int]:
+        """Token ids of a text, special tokens by their names."""
+        return await self._tokens(text, add_special=False)
+
+    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
+        """Log-probabilities of the options as the next token, normalised over them."""
         body = {
-            "prompt": ids,
+            "prompt": list(ids),
             "n_predict": 1,
             "temperature": 1.0,
             "samplers": ["temperature"],
             # The same bias on every option leaves their ratios alone and everything else without a chance.
-            "logit_bias": [[first, 50.0] for first in firsts],
-            "n_probs": len(firsts),
+            "logit_bias": [[option, 50.0] for option in options],
+            "n_probs": len(options),
             "post_sampling_probs": True,
             "cache_prompt": True,
             "verbose": True,
@@ -151,7 +152,7 @@ class LlamaCpp:
             flops=forward_flops(self._parameters, timings["prompt_n"]),
         )
         self.usage += usage
-        return [math.log(max(told.get(first, 0.0), 1e-12)) for first in firsts], usage
+        return [math.log(max(told.get(option, 0.0), 1e-12)) for option in options], usage
 
     def _load(self) -> Any:
         import xllamacpp
@@ -232,8 +233,8 @@ class LlamaCpp:
             raise EngineError("the engine is not open; use `async with` or call open() first")
         return asyncio.get_running_loop().run_in_executor(self._pool, work)
 
-    async def _tokens(self, text: str, *, special: bool) -> list[int]:
-        body = {"content": text, "add_special": special, "parse_special": special}
+    async def _tokens(self, text: str, *, add_special: bool) -> list[int]:
+        body = {"content": text, "add_special": add_special, "parse_special": True}
         ids: list[int] = (await self._post("/tokenize", body))["tokens"]
         return ids
 

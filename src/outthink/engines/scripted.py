@@ -66,6 +66,7 @@ class Scripted:
         self._context = context
         self._parameters = parameters
         self.parallel = parallel
+        self.room: int | None = None
         self.usage = Usage()
 
     async def open(self) -> None:

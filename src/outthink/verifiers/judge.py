@@ -35,21 +35,25 @@ class Judge:
 
     def __init__(self, *, of: Literal["step", "solution"] = "step") -> None:
         self._of = of
-        self._engine: Chooser | None = None
+        self._engine: Engine | None = None
+        self._options: list[int] = []
         self.usage = Usage()
 
     async def open(self, engine: Engine) -> None:
-        """Remember the engine.
+        """Remember the engine, and learn its tokens for yes and no.
 
         Raises:
-            UsageError: the engine cannot tell log-probabilities.
+            UsageError: the engine cannot tell log-probabilities, or yes and no begin with the same token.
         """
         if not hasattr(engine, "choose"):
             raise UsageError(
                 f"the judge needs an engine that tells log-probabilities; {type(engine).__name__} does not: "
-                "use llamacpp, or another verifier"
+                "use llamacpp or vllm, or another verifier"
             )
-        self._engine = cast(Chooser, engine)
+        self._options = [(await cast(Chooser, engine).tokenize(word))[0] for word in ("Yes", "No")]
+        if len(set(self._options)) < 2:
+            raise UsageError("this model's tokens for Yes and No begin alike, so the judge cannot tell them apart")
+        self._engine = engine
 
     async def close(self) -> None:
         """Nothing to give back: the engine is not its own."""
@@ -72,6 +76,7 @@ class Judge:
             raise UsageError("the judge was not opened; open it with the engine that writes")
         content = f"Problem: {question}\n\nSolution:\n{solution.strip()}\n\n{_ASK[self._of]}"
         messages: list[Message] = [{"role": "user", "content": content}]
-        (yes, no), usage = await self._engine.choose(messages, ["Yes", "No"])
+        ids = await self._engine.encode(messages)
+        (yes, no), usage = await cast(Chooser, self._engine).choose(ids, self._options)
         self.usage += usage
         return 1.0 / (1.0 + math.exp(no - yes)), usage
