@@ -197,6 +197,27 @@ def show(
                 view.print_answers()
 
 
+@app.command(epilog="Example: [bold]outthink trace runs/quickstart -o quickstart.trace.json[/bold]")
+def trace(
+    folder: Annotated[Path, typer.Argument(help="A run's folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("trace.json"),
+) -> None:
+    """Draw a run's time line: what was written and scored when. Open the file at ui.perfetto.dev."""
+    import json
+
+    from outthink.runs import Store
+    from outthink.runs.trace import activities, busy, trace_events
+
+    with Store.read(folder) as store:
+        found = activities(store)
+    out.write_text(json.dumps(trace_events(found)))
+    shares = busy(found)
+    stdout().print(
+        f"{out}: {len(found)} activities. Of the run's time the engine had something to write {shares.engine:.0%}, "
+        f"the verifier something to score {shares.verifier:.0%}, both at once {shares.both:.0%}."
+    )
+
+
 @app.command(epilog='Example: [bold]outthink solve "What is 2 + 2?" --engine llamacpp:smollm2-135m[/bold]')
 def models() -> None:
     """List the models that have a name of their own; any other GGUF file or Hub id works as well."""

@@ -221,13 +221,14 @@ class Search:
                 f"the verifier returned {len(scores.values)} scores for {len(steps)} steps; "
                 "it must return one for each step that has none"
             )
+        now = self._now()
         for step, value in zip(steps, scores.values, strict=True):
             if not (math.isfinite(value) and 0.0 <= value <= 1.0):
                 raise VerifierError(
                     f"the verifier scored step {step.depth} with {value}; scores must lie in [0, 1]. "
                     "Check its model, precision and input format"
                 )
-            step.score, step.scored = value, self._now()
+            step.score, step.scored = value, now
 
     def _now(self) -> float:
         return time.perf_counter() - self._start

@@ -13,7 +13,7 @@ from outthink.answer import canonical, extract_answer
 from outthink.budget import Budget
 from outthink.cost import Cost
 from outthink.engines import Engine, Sampling
-from outthink.errors import OutthinkError, UsageError
+from outthink.errors import EngineDown, OutthinkError, UsageError
 from outthink.grade import Failure, Grader
 from outthink.problems import Problem
 from outthink.prompt import Prompt
@@ -178,6 +178,9 @@ class Solver:
         Args:
             scored: whether to ask the verifier at all.
             priority: lower goes first where the engine has more requests than room.
+
+        Raises:
+            EngineDown: there is no engine any more; all else that fails is in the attempt.
         """
         began = time.perf_counter()
         messages = self._prompt.messages(problem.question)
@@ -197,6 +200,9 @@ class Solver:
                 priority=priority,
             )
             await search.run(strategy)
+        except EngineDown:
+            # Not this problem's failure: no other would fare better.
+            raise
         except OutthinkError as error:
             return Attempt(tree=tree, error=error, seconds=time.perf_counter() - began)
         return Attempt(tree=tree, error=None, seconds=time.perf_counter() - began)

@@ -11,9 +11,9 @@
       - {kind: sample, n: 16, select: [majority, best, weighted]}
       - {kind: beam, n: 16, width: 4, aggregate: min}
     seeds: [0]
-    in_flight: 8
 
-Only `problems` and `strategies` are required. What is unknown is refused with the nearest valid name.
+Only `problems` and `strategies` are required. What is unknown is refused with the nearest valid name. `in_flight: 4`
+keeps so many searches under way; without it the engine's room decides.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Recipe:
         sampling: how steps are sampled.
         strategies: how budgets are spent, each over all problems.
         seeds: each strategy is run once with each.
-        in_flight: problems under way at the same time.
+        in_flight: searches under way at the same time; None lets the engine's room decide (`admission.py`).
         text: the recipe as canonical JSON, without what cannot change a result.
     """
 
@@ -96,7 +96,7 @@ class Recipe:
     sampling: Sampling
     strategies: tuple[StrategyEntry, ...]
     seeds: tuple[int, ...]
-    in_flight: int
+    in_flight: int | None
     text: str
 
 
@@ -154,7 +154,7 @@ def parse_recipe(data: object, where: str) -> Recipe:
         sampling=make(Sampling, given.get("sampling", {}), "sampling"),
         strategies=entries,
         seeds=_seeds(given.get("seeds", [0])),
-        in_flight=_in_flight(given.get("in_flight", 8)),
+        in_flight=_in_flight(given.get("in_flight")),
         text=json.dumps({key: given[key] for key in sorted(given) if key != "in_flight"}, sort_keys=True, default=str),
     )
 
@@ -208,8 +208,8 @@ def _seeds(given: object) -> tuple[int, ...]:
     return tuple(given)
 
 
-def _in_flight(given: object) -> int:
-    if type(given) is not int or given < 1:
+def _in_flight(given: object) -> int | None:
+    if given is not None and (type(given) is not int or given < 1):
         raise RecipeError(f"in_flight: expected a whole number from 1 on, got {given!r}")
     return given
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from outthink.concurrency import task_group
 from outthink.problems import Problem, load_problems
 from outthink.registry import make_engine, make_verifier
+from outthink.runs.admission import Admission
 from outthink.runs.recipe import Recipe, StrategyEntry
 from outthink.runs.store import Result, Store, Unit, Verdict
 from outthink.seeding import derive
@@ -48,7 +49,8 @@ async def run(recipe: Recipe, folder: Path, watch: Callable[[Progress], None] = 
     """Carry out what the folder does not hold yet.
 
     Earlier problems are served first and a strategy's problems come before the next strategy's, but nothing waits for
-    the slowest: as soon as one unit is done, the next one starts. Cancelling loses only what was under way.
+    the slowest: as soon as there is room, the next unit starts (`admission.py`). Cancelling loses only what was under
+    way.
 
     Args:
         recipe: what to do.
@@ -56,8 +58,8 @@ async def run(recipe: Recipe, folder: Path, watch: Callable[[Progress], None] = 
         watch: told of every result.
 
     Raises:
-        ProblemError, StoreError, ModelNotFound: the run cannot start, or cannot go on. What fails for one problem alone
-            is that problem's result.
+        ProblemError, StoreError, ModelNotFound, EngineDown: the run cannot start, or cannot go on. What fails for one
+            problem alone is that problem's result.
     """
     source = recipe.problems
     problems = load_problems(
@@ -75,18 +77,22 @@ async def run(recipe: Recipe, folder: Path, watch: Callable[[Progress], None] = 
         engine = make_engine(recipe.engine)
         verifier = None if recipe.verifier is None else make_verifier(recipe.verifier)
         async with Solver(engine=engine, verifier=verifier, prompt=recipe.prompt, sampling=recipe.sampling) as solver:
-            work = iter(enumerate(pending))
+            admission = Admission(engine, recipe.sampling, recipe.in_flight)
 
-            async def serve() -> None:
-                # All workers draw from one iterator, so each takes the next unit when it is free.
-                for priority, (entry, seed, problem) in work:
+            async def serve(priority: int, entry: StrategyEntry, seed: int, problem: Problem) -> None:
+                finished = None
+                try:
                     result, attempt = await _unit(solver, entry, seed, problem, priority)
                     store.add(result, attempt.tree)
+                    finished = attempt.tree if attempt.error is None else None
                     watch(tally.add(result, solver))
+                finally:
+                    admission.leave(entry, finished)
 
             async with task_group() as group:
-                for _ in range(min(recipe.in_flight, len(pending))):
-                    group.create_task(serve())
+                for priority, (entry, seed, problem) in enumerate(pending):
+                    await admission.enter(entry)
+                    group.create_task(serve(priority, entry, seed, problem))
 
 
 def _pending(recipe: Recipe, problems: list[Problem], done: set[Unit]) -> Iterator[tuple[StrategyEntry, int, Problem]]:
