@@ -135,6 +135,9 @@ def run(
         list[str] | None, typer.Option("--set", help="Change the recipe: a.b=value; numbers index lists. Repeatable.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/RECIPE")] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Forget the searches that failed earlier, and try them again.")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print the table.")] = "table",
 ) -> None:
     """Carry out a recipe, or go on where it was interrupted; print its table."""
@@ -147,7 +150,7 @@ def run(
     folder = out or Path("runs") / recipe.stem
     try:
         with watching(stderr(), {entry.name: entry.strategy.samples for entry in loaded.strategies}) as watch:
-            asyncio.run(carry_out(loaded, folder, watch))
+            asyncio.run(carry_out(loaded, folder, watch, retry_failed=retry_failed))
     except KeyboardInterrupt:
         kept = _kept(folder)
         stderr().print(f"Interrupted: {kept} results are kept in {folder}; the same command goes on from there.")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outthink.engines.scripted import Scripted as ScriptedEngine
-from outthink.errors import ProblemError, StoreError
+from outthink.errors import EngineDown, ProblemError, StoreError
 from outthink.runs.recipe import Recipe, parse_recipe
 from outthink.runs.runner import Progress, run
 from outthink.runs.store import Store, Unit
@@ -154,3 +154,46 @@ async def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> N
     await run(recipe(), tmp_path)
     with pytest.raises(StoreError, match="another recipe"):
         await run(recipe(seeds=[3]), tmp_path)
+
+
+async def test_failed_searches_are_tried_again_only_on_request(tmp_path: Path) -> None:
+    await run(recipe(engine={"kind": "scripted", "steps": 3, "fault_rate": 0.3}), tmp_path)
+    with Store.read(tmp_path) as store:
+        failed = {result.unit for result in store.results() if result.error is not None}
+        kept = {result.unit: result.digest for result in store.results() if result.error is None}
+    assert failed and kept
+    seen: list[Progress] = []
+    faulty = recipe(engine={"kind": "scripted", "steps": 3, "fault_rate": 0.3})
+    await run(faulty, tmp_path, seen.append)
+    assert seen == []
+    await run(faulty, tmp_path, seen.append, retry_failed=True)
+    assert len(seen) == len(failed)
+    with Store.read(tmp_path) as store:
+        assert {r.unit: r.digest for r in store.results() if r.unit in kept} == kept
+        assert len(store.done()) == len(failed) + len(kept)
+
+
+async def test_an_engine_that_is_gone_ends_the_run_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was finished stays, nothing is recorded as failed, and the same recipe goes on from there."""
+    encode, calls = ScriptedEngine.encode, 0
+
+    async def gone(self: ScriptedEngine, messages: Sequence[Message]) -> list[int]:
+        nonlocal calls
+        calls += 1
+        if calls > 10:
+            raise EngineDown("gone; start it again")
+        return await encode(self, messages)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptedEngine, "encode", gone)
+        with pytest.raises(EngineDown, match="start it again"):
+            await run(recipe(in_flight=2), tmp_path)
+    with Store.read(tmp_path) as store:
+        before = digests(tmp_path)
+        assert 0 < len(before) <= 10
+        assert all(result.error is None for result in store.results())
+    await run(recipe(), tmp_path)
+    after = digests(tmp_path)
+    assert len(after) == 3 * 12 and before.items() <= after.items()

@@ -45,7 +45,13 @@ class Progress:
     seconds: float
 
 
-async def run(recipe: Recipe, folder: Path, watch: Callable[[Progress], None] = lambda progress: None) -> None:
+async def run(
+    recipe: Recipe,
+    folder: Path,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    *,
+    retry_failed: bool = False,
+) -> None:
     """Carry out what the folder does not hold yet.
 
     Earlier problems are served first and a strategy's problems come before the next strategy's, but nothing waits for
@@ -56,6 +62,7 @@ async def run(recipe: Recipe, folder: Path, watch: Callable[[Progress], None] = 
         recipe: what to do.
         folder: where results go; the same recipe resumes there.
         watch: told of every result.
+        retry_failed: searches that failed in an earlier sitting are forgotten and tried again.
 
     Raises:
         ProblemError, StoreError, ModelNotFound, EngineDown: the run cannot start, or cannot go on. What fails for one
@@ -70,6 +77,8 @@ async def run(recipe: Recipe, folder: Path, watch: Callable[[Progress], None] = 
         columns=source.columns,
     )
     with Store.create(folder, recipe.text, problems) as store:
+        if retry_failed:
+            store.forget_failed()
         tally = _Tally(recipe, store, len(problems))
         pending = list(_pending(recipe, problems, store.done()))
         if not pending:

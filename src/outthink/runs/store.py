@@ -190,6 +190,11 @@ class Store:
                 values = (*key, verdict.selection, *graded, verdict.votes, verdict.weight)
                 self._connection.execute(f"INSERT INTO verdicts VALUES ({_marks(values)})", values)
 
+    def forget_failed(self) -> None:
+        """Drop the results of searches that failed, with their trees and their cost, so that they are tried again."""
+        with _storing(self.folder), self._connection:
+            self._connection.execute("DELETE FROM results WHERE error IS NOT NULL")
+
     def done(self) -> set[Unit]:
         """The units that have a result."""
         with _storing(self.folder):
