@@ -43,7 +43,7 @@ def hub(content: bytes | None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return str(local_dir / filename)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    monkeypatch.setattr("outthink.models._hub_answers", lambda: content is not None)
+    monkeypatch.setattr("outthink.models.hub_answers", lambda: content is not None)
     return asked
 
 
@@ -137,7 +137,7 @@ def test_an_id_on_the_hub_is_fetched_from_there(monkeypatch: pytest.MonkeyPatch,
         return str(path)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    monkeypatch.setattr("outthink.models._hub_answers", lambda: False)
+    monkeypatch.setattr("outthink.models.hub_answers", lambda: False)
     assert resolve("owner/name/file.gguf").weights == path
     assert asked == [("owner/name", "file.gguf")]
 

@@ -7,16 +7,19 @@ from outthink.verifiers.rules import Rules
 
 
 def test_what_ships_is_registered() -> None:
-    assert kinds("engines") == ["llamacpp", "scripted"]
-    assert kinds("verifiers") == ["judge", "rules", "scripted"]
+    assert kinds("engines") == ["llamacpp", "openai", "scripted", "vllm"]
+    assert kinds("verifiers") == ["judge", "orm", "prm", "rules", "scripted"]
+    assert kinds("backends") == ["generate", "transformers", "vllm"]
     assert kinds("strategies") == ["beam", "dvts", "greedy", "sample"]
 
 
-@pytest.mark.parametrize("group", ["engines", "verifiers", "strategies"])
+@pytest.mark.parametrize("group", ["engines", "verifiers", "strategies", "backends"])
 def test_every_kind_says_what_it_is_and_can_be_described(group: str) -> None:
     for kind in kinds(group):
         assert describe(group, kind).endswith((".", ":"))
-        assert all(option.default is not option.empty for option in signature(group, kind).values())
+        needed = {name for name, option in signature(group, kind).items() if option.default is option.empty}
+        # What cannot be guessed: a model's name, and for a reward model by generation the engine that runs it.
+        assert needed <= {"model", "engine"}
 
 
 def test_a_kind_is_made_from_a_name_or_a_mapping() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 __all__ = ["tiny_llama"]
 
-# How often, of a hundred tokens, these are drawn at temperature 1. All others depend on what was written before.
-_SHARES = {"\n\n": 6, ".\n\n": 3, "\n": 3, "<|im_end|>": 3}
+_SHARES: Mapping[str, float] = {"\n\n": 6, ".\n\n": 3, "\n": 3, "<|im_end|>": 3}
 
 _TEMPLATE = (
     "{% for message in messages %}"
@@ -25,12 +25,14 @@ _CORPUS = [
 ]
 
 
-def tiny_llama(folder: Path, *, seed: int = 0) -> Path:
+def tiny_llama(folder: Path, *, seed: int = 0, shares: Mapping[str, float] = _SHARES) -> Path:
     """Save a Llama of two layers with its byte-level BPE tokenizer and a ChatML template.
 
     Args:
         folder: receives them; made if need be.
         seed: of the weights.
+        shares: how often, of a hundred tokens, these are drawn at temperature 1, whatever was written before. All
+            others depend on it.
 
     Returns:
         The folder.
@@ -54,7 +56,7 @@ def tiny_llama(folder: Path, *, seed: int = 0) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
-    _favour(model, {tokenizer.encode(text)[0]: share / 100 for text, share in _SHARES.items()})
+    _favour(model, {tokenizer.encode(text)[0]: share / 100 for text, share in shares.items()})
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

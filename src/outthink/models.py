@@ -183,7 +183,7 @@ def _download(repository: str, file: str, revision: str | None, folder: Path | N
             filename=file,
             revision=revision,
             local_dir=folder,
-            local_files_only=not _hub_answers(),
+            local_files_only=not hub_answers(),
         )
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         offline = isinstance(error, LocalEntryNotFoundError)
@@ -192,7 +192,7 @@ def _download(repository: str, file: str, revision: str | None, folder: Path | N
     return Path(path)
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """Asked first because the Hub's client takes half a minute of retries to find out that there is no network."""
     import httpx
     from huggingface_hub.constants import ENDPOINT

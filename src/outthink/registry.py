@@ -1,7 +1,8 @@
-"""Finding engines, verifiers and strategies by name.
+"""Finding engines, verifiers, strategies and the backends of reward models by name.
 
-A kind is an entry point in one of three groups: `outthink.engines`, `outthink.verifiers`, `outthink.strategies`. The
-built-in ones are registered in outthink's own pyproject.toml, those of other packages in theirs:
+A kind is an entry point in one of four groups: `outthink.engines`, `outthink.verifiers`, `outthink.strategies`,
+`outthink.backends`. The built-in ones are registered in outthink's own pyproject.toml, those of other packages in
+theirs:
 
     [project.entry-points."outthink.strategies"]
     mine = "my_package.mine:Mine"
@@ -25,10 +26,21 @@ if TYPE_CHECKING:
     from outthink.engines import Engine
     from outthink.strategies import Strategy
     from outthink.verifiers import Verifier
+    from outthink.verifiers.backends import Backend
 
-__all__ = ["Group", "Spec", "describe", "kinds", "make_engine", "make_strategy", "make_verifier", "signature"]
+__all__ = [
+    "Group",
+    "Spec",
+    "describe",
+    "kinds",
+    "make_backend",
+    "make_engine",
+    "make_strategy",
+    "make_verifier",
+    "signature",
+]
 
-Group = Literal["engines", "verifiers", "strategies"]
+Group = Literal["engines", "verifiers", "strategies", "backends"]
 
 Spec = str | Mapping[str, Any]
 """`kind`, `kind:model`, or a mapping with `kind` and the kind's options."""
@@ -69,6 +81,12 @@ def make_strategy(spec: Spec, where: str = "strategy") -> Strategy:
     """The strategy a spec describes; raises like `make_engine`."""
     strategy: Strategy = _make("strategies", spec, where)
     return strategy
+
+
+def make_backend(spec: Spec, where: str = "verifier.backend") -> Backend:
+    """The backend of a reward model that a spec describes, not yet open; raises like `make_engine`."""
+    backend: Backend = _make("backends", spec, where)
+    return backend
 
 
 def _make(group: Group, spec: Spec, where: str) -> Any:

@@ -71,7 +71,7 @@ class Admission:
 def footprint(tree: Tree) -> int:
     """The most tokens a search needed in a prefix cache at once, shared prefixes counted once.
 
-    While nodes of one depth are being written, they and all above them are needed, but not what was left behind earlier.
+    While nodes of one depth are being written, they and all above them are needed; what was left behind is not.
     """
     deepest = [node.depth for node in tree.nodes]
     for node in reversed(tree.nodes[1:]):

@@ -1,0 +1,77 @@
+"""Outcome reward models: a trained model scores a solution as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from outthink.cost import Usage
+from outthink.engines import Engine
+from outthink.errors import UsageError
+from outthink.select import Aggregate
+from outthink.tree import Path
+from outthink.verifiers import Scores
+from outthink.verifiers.families import OUTCOME, family_of
+from outthink.verifiers.heads import Value
+from outthink.verifiers.scorer import Scorer, pick_backend
+
+__all__ = ["Orm"]
+
+
+class Orm:
+    """An outcome reward model: one number for a solution, made for ranking finished ones.
+
+    Args:
+        model: an id on the Hugging Face Hub, or a local folder.
+        family: what kind of reward model it is; known ids and sequence classifiers need not say.
+        backend: what runs it: vllm or transformers, or a mapping of `kind` and options; "auto" is the first that is
+            installed.
+        of: "solution" scores a finished solution at its end, whose steps all get that score, and gives steps of
+            unfinished ones 0.5; "step" scores the solution so far at the end of each step.
+        scale: what a reward is multiplied with before the sigmoid.
+    """
+
+    aggregate: Aggregate = "last"
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        family: str | None = None,
+        backend: str | Mapping[str, Any] = "auto",
+        of: Literal["solution", "step"] = "solution",
+        scale: float = 1.0,
+    ) -> None:
+        kind = family_of(model, family, OUTCOME)
+        if scale <= 0.0:
+            raise UsageError(f"scale is {scale}; it must be above 0")
+        if isinstance(kind.head, Value):
+            kind = replace(kind, head=replace(kind.head, scale=scale))
+        elif scale != 1.0:
+            raise UsageError("`scale` is for reward models that return one number; leave it out")
+        self._of = of
+        self._scorer = Scorer(model, kind, pick_backend(backend, kind.head))
+        self.usage = Usage()
+
+    async def open(self, engine: Engine) -> None:
+        """Load the model.
+
+        Raises:
+            ModelNotFound: there is no such model, or it is no reward model of this family.
+            UsageError: the backend cannot read it, or it has no chat template.
+        """
+        await self._scorer.open()
+
+    async def close(self) -> None:
+        """Free the model."""
+        await self._scorer.close()
+
+    async def score(self, path: Path) -> Scores:
+        """Score each unscored step's end, or the solution once."""
+        steps = path.unscored
+        if self._of == "solution" and not path.node.finished:
+            return Scores(values=[0.5] * len(steps), usage=Usage())
+        scores = await self._scorer.score(path, steps if self._of == "step" else steps[-1:])
+        self.usage += scores.usage
+        return scores if self._of == "step" else replace(scores, values=[*scores.values] * len(steps))

@@ -1,0 +1,130 @@
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from outthink.cost import Usage
+from outthink.engines.scripted import Scripted as ScriptedEngine
+from outthink.errors import ContextTooSmall, EngineError, RecipeError, UsageError, VerifierError
+from outthink.registry import make_backend
+from outthink.tree import Message
+from outthink.verifiers.backends import generate
+from outthink.verifiers.backends.generate import Generate
+from outthink.verifiers.heads import Pair, Value
+from outthink.verifiers.prm import Prm
+from rewards import grow
+
+GOOD, BAD = 10, 12
+
+
+class Chooser(ScriptedEngine):
+    """Finds the good token likelier the more ids there are; its tokens are characters."""
+
+    opened = closed = 0
+
+    def __init__(self, *, model: str = "", limit: int = 10**9) -> None:
+        super().__init__()
+        self.model = model
+        self.limit = limit
+
+    async def open(self) -> None:
+        self.opened += 1
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    async def tokenize(self, text: str) -> list[int]:
+        return [{"+": GOOD, "-": BAD}.get(text) or ord(letter) for letter in text]
+
+    async def encode(self, messages: Sequence[Message]) -> list[int]:
+        return list(map(ord, "".join(f"[{each['role']}]{each['content']}" for each in messages) + "[assistant]"))
+
+    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
+        assert list(options) == [GOOD, BAD]
+        if len(ids) > self.limit:
+            raise ContextTooSmall("the path has too many tokens")
+        if ids[-1] == 0:
+            raise EngineError("it broke")
+        good = 1 - 1 / len(ids)
+        return [math.log(good), math.log(1 - good)], Usage(scored_tokens=len(ids), calls=1)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Chooser]:
+    """The engines that the backend made."""
+    engines: list[Chooser] = []
+
+    def make(spec: dict[str, object], where: str) -> Chooser:
+        engines.append(Chooser(**{name: value for name, value in spec.items() if name != "kind"}))  # type: ignore[arg-type]
+        return engines[-1]
+
+    monkeypatch.setattr(generate, "make_engine", make)
+    return engines
+
+
+async def test_one_choice_for_each_position(made: list[Chooser]) -> None:
+    backend = Generate(engine="llamacpp")
+    await backend.open("model.gguf", Pair(good=GOOD, bad=BAD))
+    (engine,) = made
+    assert engine.model == "model.gguf" and engine.opened == 1
+    reading = await backend.read([1] * 10, [3, 9])
+    assert [Pair(good=GOOD, bad=BAD).score(row) for row in reading.rows] == pytest.approx([0.75, 0.9])
+    assert reading.usage == backend.usage == Usage(scored_tokens=14, calls=2)
+    await backend.close()
+    await backend.close()
+    assert engine.closed == 1
+
+
+async def test_a_family_of_token_pairs_scores_steps_through_it(made: list[Chooser]) -> None:
+    prm = Prm(model="rlhflow.gguf", family="rlhflow", backend={"kind": "generate", "engine": "llamacpp"})
+    await prm.open(ScriptedEngine())
+    tree = grow("Q", ["A\n\n", "B"])
+    scores = await prm.score(tree.path(tree.nodes[-1]))
+    ends = [len("[user]Q A[assistant]"), len("[user]Q A[assistant]+[user]B[assistant]")]
+    assert scores.values == pytest.approx([1 - 1 / end for end in ends])
+    assert scores.usage == prm.usage == Usage(scored_tokens=sum(ends), calls=2)
+
+
+async def test_its_engines_errors_are_the_verifiers(made: list[Chooser]) -> None:
+    backend = Generate(engine={"kind": "llamacpp", "limit": 5})
+    await backend.open("model.gguf", Pair(good=GOOD, bad=BAD))
+    with pytest.raises(VerifierError, match=r"sampling\.max_tokens"):
+        await backend.read([1] * 10, [9])
+    with pytest.raises(VerifierError, match="it broke"):
+        await backend.read([1, 0], [1])
+    assert backend.usage == Usage()
+
+
+async def test_what_it_cannot_read_is_refused(made: list[Chooser], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="use the backend vllm or transformers"):
+        await Generate(engine="llamacpp").open("model", Value())
+    with pytest.raises(UsageError, match="leave `model` out"):
+        Generate(engine={"kind": "llamacpp", "model": "another"})
+    with pytest.raises(UsageError, match="not open"):
+        await Generate(engine="llamacpp").read([1], [0])
+    monkeypatch.setattr(generate, "make_engine", lambda spec, where: ScriptedEngine())
+    with pytest.raises(UsageError, match="tells no log-probabilities"):
+        await Generate(engine="scripted").open("model", Pair(good=GOOD, bad=BAD))
+
+
+def test_it_is_made_by_name() -> None:
+    assert isinstance(make_backend({"kind": "generate", "engine": "llamacpp"}), Generate)
+    with pytest.raises(RecipeError, match=r"verifier\.backend"):
+        make_backend("generate")
+
+
+@pytest.mark.model
+async def test_on_llamacpp_a_choice_is_a_distribution_and_prefixes_are_cached(default_model: Path) -> None:
+    backend = Generate(engine={"kind": "llamacpp", "parallel": 1})
+    try:
+        await backend.open(str(default_model), Pair(good=1000, bad=2000))
+        ids = await backend.tokenize("Mia has 14 apples. She buys 23 more. So she has 14 + 23 = 37 apples.")
+        first = await backend.read(ids, [5, len(ids) - 1])
+        assert [sum(map(math.exp, row)) for row in first.rows] == pytest.approx([1.0, 1.0], abs=1e-3)
+        again = await backend.read(ids, [len(ids) - 1])
+        assert again.rows[0] == pytest.approx(first.rows[1], abs=0.05)
+        assert again.usage.cached_tokens > 0
+        assert again.usage.scored_tokens + again.usage.cached_tokens == len(ids)
+    finally:
+        await backend.close()
