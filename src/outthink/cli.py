@@ -237,8 +237,11 @@ def strategies() -> None:
 
 @app.command(epilog='Example: [bold]outthink solve "What is 2 + 2?" --verifier judge --set verifier.of=solution[/bold]')
 def verifiers() -> None:
-    """List the verifiers: what judges steps."""
+    """List the verifiers: what judges steps; and the families of reward models."""
+    from outthink.terminal.listing import families_view
+
     _print_kinds("verifiers")
+    stdout().print(families_view())
 
 
 @app.command(epilog='Example: [bold]outthink solve "What is 2 + 2?" --engine llamacpp --set engine.parallel=4[/bold]')

@@ -15,8 +15,9 @@ from outthink.models import BUILT_IN, DEFAULT_MODEL, cache_folder
 from outthink.problems import Problem
 from outthink.terminal.consoles import clean
 from outthink.terminal.numbers import size
+from outthink.verifiers.families import OUTCOME, PROCESS
 
-__all__ = ["kinds_view", "models_view", "problems_view"]
+__all__ = ["families_view", "kinds_view", "models_view", "problems_view"]
 
 
 def kinds_view(group: registry.Group) -> RenderableType:
@@ -25,6 +26,16 @@ def kinds_view(group: registry.Group) -> RenderableType:
         (kind, registry.describe(group, kind), _options(registry.signature(group, kind).values()))
         for kind in registry.kinds(group)
     )
+
+
+def families_view() -> RenderableType:
+    """The families of reward models, with the models that need no naming, and the backends that run them."""
+    parts: list[RenderableType] = []
+    for kind, families in (("prm", PROCESS), ("orm", OUTCOME)):
+        parts.append(Text(f"\nFamilies of {kind}, and the models known to be of them", "bold"))
+        parts.append(_definitions((name, ", ".join(family.models), "") for name, family in families.items()))
+    parts.append(Text("\nBackends of prm and orm", "bold"))
+    return Group(*parts, kinds_view("backends"))
 
 
 def models_view() -> RenderableType:
