@@ -53,3 +53,10 @@ def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
         for done in range(1, 21):
             watch(progress("greedy", done, graded=min(done, 10), seconds=2.0 * done))
     assert [line.split("/")[0] for line in file.getvalue().splitlines()] == ["1", "6", "11", "16", "20"]
+
+
+def test_nothing_is_promised_before_a_part_is_done() -> None:
+    pace = Pace(SAMPLES)
+    assert pace.left(progress("greedy", 1, graded=1, seconds=60.0)) is None
+    assert pace.left(progress("greedy", 2, graded=2, seconds=61.0)) is None
+    assert pace.left(progress("greedy", 3, graded=3, seconds=62.0)) == pytest.approx(62 * 47 / 3)

@@ -124,6 +124,8 @@ class VllmCore:
         on_cpu = current_platform.is_cpu()
         arguments = dict(self._arguments(on_cpu))
         check_keys(arguments, (field.name for field in dataclasses.fields(AsyncEngineArgs)), f"{self._where}.args")
+        # Bars of a child process get in the way of our own.
+        arguments.setdefault("use_tqdm_on_load", False)
         if on_cpu:
             # The only block sizes that vLLM's attention on CPUs knows are multiples of 32.
             arguments.setdefault("block_size", 32)

@@ -32,7 +32,7 @@ class Progress:
         graded: units of that strategy that were right or wrong; a failed one is wrong, one without a reference neither.
         failed: units that ended in an error.
         generated_tokens: written in this sitting.
-        seconds: this sitting so far.
+        seconds: this sitting so far, without loading models.
     """
 
     done: int
@@ -86,6 +86,7 @@ async def run(
         engine = make_engine(recipe.engine)
         verifier = None if recipe.verifier is None else make_verifier(recipe.verifier)
         async with Solver(engine=engine, verifier=verifier, prompt=recipe.prompt, sampling=recipe.sampling) as solver:
+            tally.start()
             admission = Admission(engine, recipe.sampling, recipe.in_flight)
 
             async def serve(priority: int, entry: StrategyEntry, seed: int, problem: Problem) -> None:
@@ -169,6 +170,10 @@ class _Tally:
         self._graded: dict[str, int] = {}
         for result in store.results():
             self._count(result)
+
+    def start(self) -> None:
+        """From now on there is something to do."""
+        self._began = time.perf_counter()
 
     def _count(self, result: Result) -> None:
         self._done += 1

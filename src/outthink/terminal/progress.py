@@ -17,6 +17,9 @@ __all__ = ["Pace", "watching"]
 _PAUSE = 10.0
 """Seconds between lines where there is no terminal."""
 
+_PART = 0.05
+"""Share of a run's work that must be done before the rest is guessed."""
+
 
 @contextmanager
 def watching(console: Console, samples: Mapping[str, int]) -> Iterator[Callable[[Progress], None]]:
@@ -62,7 +65,7 @@ def _line(progress: Progress, pace: Pace) -> str:
         progress.strategy,
         f"{percent(progress.correct / progress.graded)} % right" if progress.graded else "",
         f"{progress.generated_tokens / max(progress.seconds, 1e-9):,.0f} tokens/s",
-        f"{duration(pace.left(progress))} left",
+        f"{duration(left)} left" if (left := pace.left(progress)) is not None else "",
         f"{progress.failed} failed" if progress.failed else "",
     ]
     return ", ".join(part for part in parts if part)
@@ -71,7 +74,8 @@ def _line(progress: Progress, pace: Pace) -> str:
 class Pace:
     """Guesses the time left, taking a search to last in proportion to the solutions that its strategy writes.
 
-    Without that, a run that begins with `greedy` would promise to be over in no time.
+    Without that, a run that begins with `greedy` would promise to be over in no time. Nothing is said before a part is
+    done: many searches are under way by then, and the first results come late.
     """
 
     def __init__(self, samples: Mapping[str, int]) -> None:
@@ -79,8 +83,8 @@ class Pace:
         self._done: dict[str, int] = {}
         self._written = 0
 
-    def left(self, progress: Progress) -> float:
-        """Seconds; to be asked once for each result."""
+    def left(self, progress: Progress) -> float | None:
+        """Seconds, if there is something to go by; to be asked once for each result."""
         self._done[progress.strategy] = progress.graded
         self._written += self._samples[progress.strategy]
         names = list(self._samples)
@@ -91,4 +95,6 @@ class Pace:
             # An earlier strategy without a result in this sitting was done in another.
             done = self._done.get(name, each if place < latest else 0)
             ahead += (each - done) * self._samples[name]
+        if self._written < _PART * (self._written + ahead):
+            return None
         return progress.seconds * ahead / self._written
