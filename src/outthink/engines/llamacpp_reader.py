@@ -1,0 +1,89 @@
+"""Reads what llama.cpp streams for one request, and finds what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from outthink.engines.stream import Chunk
+from outthink.errors import EngineError
+from outthink.tree import Finish
+
+__all__ = ["LlamaCppReader"]
+
+
+class LlamaCppReader:
+    """The events of one request for `n` siblings, in llama.cpp's own form, as chunks.
+
+    llama.cpp leaves two things out of its stream. Of a character that takes several tokens, only the last one's id is
+    sent: the others are found again by tokenising the character, and checked by their number. Text that may become the
+    separator is held back while its ids are sent: where it becomes none, it is found again from the ids.
+
+    Args:
+        n: siblings.
+        tokenize: the ids of a text.
+        detokenize: the text of ids.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        tokenize: Callable[[str], Awaitable[list[int]]],
+        detokenize: Callable[[list[int]], Awaitable[str]],
+    ) -> None:
+        self._tokenize = tokenize
+        self._detokenize = detokenize
+        self._written = [0] * n
+        self._held: list[list[int]] = [[] for _ in range(n)]
+
+    async def read(self, event: dict[str, Any]) -> Chunk:
+        """The next event as a chunk.
+
+        Raises:
+            EngineError: ids are missing that cannot be found.
+        """
+        sibling, ids, text = event["index"], event["tokens"], event["content"]
+        tokens = event["tokens_predicted"] - self._written[sibling]
+        self._written[sibling] += tokens
+        if tokens > len(ids) and ids:
+            ids = await self._found(text, ids, tokens)
+        self._held[sibling] = [] if text else self._held[sibling] + ids
+        if event["stop"]:
+            text += await self._last_words(event)
+        timings = event["timings"]
+        return Chunk(
+            sibling=sibling,
+            ids=ids,
+            text=text,
+            tokens=tokens,
+            logprob=sum(token["logprob"] for token in event.get("completion_probabilities", [])),
+            finish=_finish(event) if event["stop"] else None,
+            prompt=(timings["prompt_n"], timings["cache_n"]),
+        )
+
+    async def _found(self, text: str, sent: list[int], tokens: int) -> list[int]:
+        """The ids of a character of which only the last was sent."""
+        ids = (await self._tokenize(text))[-tokens:]
+        if len(ids) != tokens or ids[-len(sent) :] != sent:
+            raise EngineError(
+                f"llama.cpp left out token ids inside {text!r}, and they cannot be found again; without them this path "
+                "cannot be continued exactly"
+            )
+        return ids
+
+    async def _last_words(self, event: dict[str, Any]) -> str:
+        """The text of a sibling's last tokens that was held back."""
+        if event["stop_type"] == "word":
+            return str(event["stopping_word"])
+        held = self._held[event["index"]]
+        said = held[:-1] if event["stop_type"] == "eos" else held
+        return await self._detokenize(said) if said else ""
+
+
+def _finish(event: dict[str, Any]) -> Finish:
+    if event["stop_type"] == "word":
+        return "step"
+    if event["stop_type"] == "eos":
+        return "end"
+    return "context" if event["truncated"] else "length"

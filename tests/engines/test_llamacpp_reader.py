@@ -1,0 +1,94 @@
+"""What llama.cpp streams, as it was seen to stream it, and what is made of it."""
+
+from typing import Any
+
+import pytest
+
+from outthink.engines.llamacpp_reader import LlamaCppReader
+from outthink.errors import EngineError
+
+# Ids of three tokens that make one character together, as SmolLM2 has them.
+SMILE = [10813, 242, 218]
+TEXTS = {198: "\n", 5: "so", 0: "<|endoftext|>"}
+
+
+async def tokenize(text: str) -> list[int]:
+    return [198, *SMILE] if text.startswith("\n") else SMILE
+
+
+async def detokenize(ids: list[int]) -> str:
+    return "".join(TEXTS[each] for each in ids)
+
+
+def reader(n: int = 1) -> LlamaCppReader:
+    return LlamaCppReader(n, tokenize=tokenize, detokenize=detokenize)
+
+
+def event(content: str, tokens: list[int], predicted: int, stop: str | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "index": 0,
+        "content": content,
+        "tokens": tokens,
+        "tokens_predicted": predicted,
+        "stop": stop is not None,
+        "stop_type": stop,
+        "stopping_word": "\n\n" if stop == "word" else "",
+        "truncated": False,
+        "completion_probabilities": [{"logprob": -0.5} for _ in tokens],
+        "timings": {"prompt_n": 7, "cache_n": 30},
+        **more,
+    }
+
+
+async def test_the_separator_that_ended_a_step_is_its_text() -> None:
+    it = reader()
+    chunks = [
+        await it.read(each)
+        for each in (event("so", [5], 1), event("", [198], 2), event("", [198], 3), event("", [], 3, "word"))
+    ]
+    assert [chunk.text for chunk in chunks] == ["so", "", "", "\n\n"]
+    assert [chunk.ids for chunk in chunks] == [[5], [198], [198], []]
+    assert [chunk.finish for chunk in chunks] == [None, None, None, "step"]
+    assert [chunk.logprob for chunk in chunks] == [-0.5, -0.5, -0.5, 0]
+    assert chunks[-1].prompt == (7, 30)
+
+
+@pytest.mark.parametrize(("stop", "finish"), [("limit", "length"), ("eos", "end")])
+async def test_text_that_was_held_back_and_became_no_separator_is_found(stop: str, finish: str) -> None:
+    it = reader()
+    last = [198] if stop == "limit" else [198, 0]
+    chunks = [await it.read(event("so", [5], 1)), await it.read(event("", last, 1 + len(last)))]
+    chunks.append(await it.read(event("", [], 1 + len(last), stop)))
+    assert "".join(chunk.text for chunk in chunks) == "so\n"
+    assert chunks[-1].finish == finish
+
+
+async def test_ids_inside_a_character_are_found() -> None:
+    it = reader()
+    await it.read(event("so", [5], 1))
+    chunk = await it.read(event("😀", [218], 4))
+    assert (chunk.ids, chunk.tokens, chunk.text) == (SMILE, 3, "😀")
+
+
+async def test_what_was_held_back_before_a_character_is_no_part_of_it() -> None:
+    it = reader()
+    await it.read(event("", [198], 1))
+    assert (await it.read(event("\n😀", [218], 4))).ids == SMILE
+
+
+async def test_ids_that_cannot_be_found_are_an_error() -> None:
+    for tokens, predicted in (([999], 3), ([218], 6)):
+        with pytest.raises(EngineError, match="left out token ids inside '😀'"):
+            await reader().read(event("😀", tokens, predicted))
+
+
+async def test_an_unfinished_character_at_the_end_is_counted_though_never_told() -> None:
+    chunk = await reader().read(event("", [], 2, "limit"))
+    assert (chunk.tokens, chunk.ids, chunk.text, chunk.finish) == (2, [], "", "length")
+
+
+async def test_siblings_are_told_apart_and_a_full_context_from_a_cap() -> None:
+    it = reader(2)
+    await it.read(event("so", [5], 3 - 2))
+    chunk = await it.read(event("so", [5], 1, "limit", index=1, truncated=True))
+    assert (chunk.sibling, chunk.tokens, chunk.finish) == (1, 1, "context")
