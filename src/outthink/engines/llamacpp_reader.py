@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from outthink.engines.stream import Chunk
-from outthink.errors import EngineError
 from outthink.tree import Finish
 
 __all__ = ["LlamaCppReader"]
@@ -16,8 +15,9 @@ class LlamaCppReader:
     """The events of one request for `n` siblings, in llama.cpp's own form, as chunks.
 
     llama.cpp leaves two things out of its stream. Of a character that takes several tokens, only the last one's id is
-    sent: the others are found again by tokenising the character, and checked by their number. Text that may become the
-    separator is held back while its ids are sent: where it becomes none, it is found again from the ids.
+    sent: the others are found again by tokenising the character, and checked by their number. If the model spelt it in
+    another way than the tokenizer does, its ids stay unknown, and the sibling is cut in front of it. Text that may
+    become the separator is held back while its ids are sent: where it becomes none, it is found again from the ids.
 
     Args:
         n: siblings.
@@ -38,20 +38,18 @@ class LlamaCppReader:
         self._held: list[list[int]] = [[] for _ in range(n)]
 
     async def read(self, event: dict[str, Any]) -> Chunk:
-        """The next event as a chunk.
-
-        Raises:
-            EngineError: ids are missing that cannot be found.
-        """
+        """The next event as a chunk."""
         sibling, ids, text = event["index"], event["tokens"], event["content"]
         tokens = event["tokens_predicted"] - self._written[sibling]
         self._written[sibling] += tokens
+        prompt = event["timings"]["prompt_n"], event["timings"]["cache_n"]
         if tokens > len(ids) and ids:
             ids = await self._found(text, ids, tokens)
+            if not ids:
+                return Chunk(sibling, [], "", tokens, finish="length", prompt=prompt)
         self._held[sibling] = [] if text else self._held[sibling] + ids
         if event["stop"]:
             text += await self._last_words(event)
-        timings = event["timings"]
         return Chunk(
             sibling=sibling,
             ids=ids,
@@ -59,18 +57,13 @@ class LlamaCppReader:
             tokens=tokens,
             logprob=sum(token["logprob"] for token in event.get("completion_probabilities", [])),
             finish=_finish(event) if event["stop"] else None,
-            prompt=(timings["prompt_n"], timings["cache_n"]),
+            prompt=prompt,
         )
 
     async def _found(self, text: str, sent: list[int], tokens: int) -> list[int]:
-        """The ids of a character of which only the last was sent."""
+        """The ids of a character of which only the last was sent; none if they cannot be found."""
         ids = (await self._tokenize(text))[-tokens:]
-        if len(ids) != tokens or ids[-len(sent) :] != sent:
-            raise EngineError(
-                f"llama.cpp left out token ids inside {text!r}, and they cannot be found again; without them this path "
-                "cannot be continued exactly"
-            )
-        return ids
+        return ids if len(ids) == tokens and ids[-len(sent) :] == sent else []
 
     async def _last_words(self, event: dict[str, Any]) -> str:
         """The text of a sibling's last tokens that was held back."""

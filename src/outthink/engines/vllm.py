@@ -41,8 +41,10 @@ class Vllm:
         pipeline_parallel: GPUs that share the layers out.
         data_parallel: replicas; all requests of one problem go to the same, whose cache holds its prefixes.
         seeded: draw each sibling from its own seed. That costs speed, and makes a run repeatable only where vLLM's sums
-            do not depend on what shares the batch (its batch-invariant mode).
+            do not depend on what shares the batch (its batch-invariant mode). GPUs only.
         compile: let vLLM compile the model and capture graphs: a minute more to start, faster afterwards.
+        cores: of a CPU, those to compute on ("0-3"). vLLM takes all but one; a reward model on vLLM beside this engine
+            needs cores of its own.
         args: any other argument of `vllm.AsyncEngineArgs` by name.
     """
 
@@ -60,6 +62,7 @@ class Vllm:
         data_parallel: int = 1,
         seeded: bool = False,
         compile: bool = True,
+        cores: str | None = None,
         args: Mapping[str, Any] | None = None,
     ) -> None:
         for name, value in (("parallel", parallel), ("data_parallel", data_parallel), ("context", context or 1)):
@@ -83,7 +86,7 @@ class Vllm:
         self._args = dict(args or {})
         self._replicas = data_parallel
         self._seeded = seeded
-        self._core = VllmCore(self._arguments, "engine")
+        self._core = VllmCore(self._arguments, where="engine", cores=cores)
         self._names = count()
         self._opened: Model | None = None
         self._separators: dict[str, frozenset[int]] = {}
@@ -181,6 +184,9 @@ class Vllm:
         return self._opened
 
     def _arguments(self, on_cpu: bool) -> Mapping[str, Any]:
+        if on_cpu and self._seeded:
+            # Its worker dies over a seeded request whose prompt is read in two pieces.
+            raise UsageError("engine.seeded: vLLM cannot draw from seeds of their own on a CPU; leave it out")
         lora = {} if self._adapter is None else {"enable_lora": True, "max_lora_rank": _rank(self._adapter)}
         return self._given | gibibytes(self._cache, on_cpu) | lora | self._args
 

@@ -6,7 +6,9 @@ import asyncio
 import dataclasses
 import logging
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from outthink.errors import EngineDown, EngineError, ModelNotFound, UsageError
@@ -18,6 +20,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 # What a CPU sets aside for keys and values unless told otherwise; a GPU is filled.
 _CPU_CACHE_GIB = 4.0
+_CORES = "VLLM_CPU_OMP_THREADS_BIND"
+_starting = threading.Lock()
 
 
 def gibibytes(cache: float | None, on_cpu: bool) -> dict[str, Any]:
@@ -36,13 +40,15 @@ class VllmCore:
     """One `AsyncLLM`, which belongs to the event loop that started it.
 
     Args:
-        arguments: of `vllm.AsyncEngineArgs`.
+        arguments: of `vllm.AsyncEngineArgs`; told whether vLLM runs on a CPU.
         where: the recipe's field that names the model, for messages.
+        cores: the CPU's cores to compute on, as vLLM spells them ("0-3"); None leaves it to vLLM.
     """
 
-    def __init__(self, arguments: Callable[[bool], Mapping[str, Any]], where: str) -> None:
+    def __init__(self, arguments: Callable[[bool], Mapping[str, Any]], *, where: str, cores: str | None) -> None:
         self._arguments = arguments
         self._where = where
+        self._cores = cores
         self._llm: Any = None
         self._restarts = 1
         self._reviving = asyncio.Lock()
@@ -65,7 +71,10 @@ class VllmCore:
 
     async def stop(self) -> None:
         """End vLLM's processes. Safe to call twice."""
-        await asyncio.to_thread(self._shut_down)
+        llm, self._llm = self._llm, None
+        if llm is not None:
+            # Not in a thread: vLLM's own task on this loop would see the processes go and cry out.
+            llm.shutdown()
 
     async def run(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """Do one request's work on the engine; if the engine dies on the way, once again on a new one.
@@ -101,14 +110,6 @@ class VllmCore:
             except ModelNotFound as error:
                 raise EngineDown(f"{self._where}: vLLM died and could not be started again: {error}") from error
 
-    # Neither is given the engine nor returns it: a waiting thread holds on to its last work, and what outlives Python's
-    # end complains that the rest is gone.
-
-    def _shut_down(self) -> None:
-        llm, self._llm = self._llm, None
-        if llm is not None:
-            llm.shutdown()
-
     def _launch(self) -> None:
         # Read when vLLM is imported. Its own word is kept to what goes wrong, unless the user wants to hear more.
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -130,13 +131,34 @@ class VllmCore:
             # The only block sizes that vLLM's attention on CPUs knows are multiples of 32.
             arguments.setdefault("block_size", 32)
         try:
-            self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+            # Kept here, not returned: a waiting thread holds on to its last result, and an engine that outlives the
+            # interpreter complains that the rest is gone.
+            with _on(self._cores):
+                self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()
             raise ModelNotFound(
                 f"{self._where}: vLLM could not load {arguments['model']!r}: {reason[0] if reason else error!r}. "
                 "If it names no cause, vLLM's own log above does; VLLM_LOGGING_LEVEL=INFO tells more"
             ) from error
+
+
+@contextmanager
+def _on(cores: str | None) -> Iterator[None]:
+    """Have processes that are started meanwhile compute on these cores; vLLM takes them from the environment only."""
+    if cores is None:
+        yield
+        return
+    with _starting:
+        before = os.environ.get(_CORES)
+        os.environ[_CORES] = cores
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_CORES]
+            else:
+                os.environ[_CORES] = before
 
 
 def count_parameters(config: Any) -> int:

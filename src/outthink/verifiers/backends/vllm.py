@@ -39,6 +39,7 @@ class Vllm:
         parallel: sequences read at the same time.
         tensor_parallel: GPUs that share each layer.
         compile: let vLLM compile the model and capture graphs: a minute more to start, faster afterwards.
+        cores: of a CPU, those to compute on ("4-7"); other ones than the engine's, if that is vLLM too.
         args: any other argument of `vllm.AsyncEngineArgs` by name.
     """
 
@@ -51,6 +52,7 @@ class Vllm:
         parallel: int = 128,
         tensor_parallel: int = 1,
         compile: bool = False,
+        cores: str | None = None,
         args: Mapping[str, Any] | None = None,
     ) -> None:
         self._given: dict[str, Any] = {
@@ -67,7 +69,7 @@ class Vllm:
         self._cache = cache
         self._args = dict(args or {})
         self._model: dict[str, Any] = {}
-        self._core = VllmCore(self._arguments, "verifier.backend")
+        self._core = VllmCore(self._arguments, where="verifier.backend", cores=cores)
         self._names = count()
         self._rows = RowMemory()
         self._tokenizer: Any = None
