@@ -23,6 +23,7 @@ strategies:
   - {kind: sample, n: 8, select: [majority, weighted]}
   - {kind: beam, n: 8}
   - {kind: dvts, n: 8}
+in_flight: 4
 """
 
 EMBEDDED = """
