@@ -1,6 +1,7 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -188,3 +189,25 @@ async def test_cancelling_leaves_no_task_behind_and_keeps_the_tree(new_search: S
         await running
     assert asyncio.all_tasks() == before
     assert len(search.tree.nodes) >= 10
+
+
+async def test_an_engine_without_ids_is_held_to_its_caps_by_count(new_search: SearchFactory) -> None:
+    """By text, siblings are told apart by it, and a step's tokens are those on its bill."""
+
+    class ByText(ScriptedEngine):
+        async def sample(self, path: Path, request: Request) -> AsyncGenerator[Step]:
+            async for step in super().sample(path, request):
+                yield replace(step, ids=())
+
+    search = new_search(engine=ByText(steps=4), budget=Budget(tokens=120))
+    await search.run(Beam(n=4, width=2))
+    tree = search.tree
+    assert tree.stopped == "tokens" and tree.cost.engine.generated_tokens <= 120
+    for node in tree.nodes[1:]:
+        assert tree.tokens(node) == node.cost.engine.generated_tokens == len(node.text.encode())
+    assert max(len(siblings) for siblings in tree.offspring().values()) == 4
+    unlimited = new_search(engine=ByText(steps=4))
+    await unlimited.run(Beam(n=4, width=2))
+    assert (
+        len(unlimited.tree.leaves) == 4 and len({node.parent for node in unlimited.tree.nodes if node.depth == 2}) == 2
+    )

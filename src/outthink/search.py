@@ -170,7 +170,7 @@ class Search:
                     tip = tips[step.sibling]
                     tip = self._write(step, tip, first + step.sibling if tip is parent else 0, began)
                     tips[step.sibling] = tip
-                    used += len(step.ids)
+                    used += step.tokens
                     if whole and tip.open:
                         tip.children = 1
                         continue
@@ -183,7 +183,7 @@ class Search:
         return tips
 
     def _write(self, step: Step, parent: Node, ordinal: int, began: float) -> Node:
-        length = parent.length + len(step.ids)
+        length = parent.length + step.tokens
         full = step.finish == "step" and length >= self._sampling.max_tokens
         node = Node(
             index=len(self.tree.nodes),

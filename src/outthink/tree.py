@@ -194,6 +194,10 @@ class Tree:
         """The path that ends at `node`."""
         return Path(self, node)
 
+    def tokens(self, node: Node) -> int:
+        """How many tokens a step took, also where an engine that continues by text has no ids for them."""
+        return len(node.ids) if node.parent < 0 else node.length - self.nodes[node.parent].length
+
     def offspring(self) -> dict[int, list[Node]]:
         """The children of every node that has any, siblings in the order they were asked for."""
         found: dict[int, list[Node]] = {}

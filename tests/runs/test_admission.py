@@ -48,7 +48,7 @@ def tree(lengths: dict[int, tuple[int, int]]) -> Tree:
                 parent=parent,
                 ordinal=0,
                 depth=depth,
-                length=0,
+                length=grown.nodes[parent].length + tokens,
                 seed=0,
                 ids=array("i", [1] * tokens),
                 text="",

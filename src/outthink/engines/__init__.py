@@ -70,7 +70,8 @@ class Step:
 
     Args:
         sibling: 0 to n - 1, which of the request's continuations it belongs to.
-        ids: token ids exactly as sampled, the separator's (and any end-of-turn token) among them.
+        ids: token ids exactly as sampled, the separator's (and any end-of-turn token) among them; none where an engine
+            continues by text.
         text: their text, without special tokens.
         finish: "step" where a sibling can go on after this step (and does, if the request was `whole`).
         logprob: sum of the tokens' log-probabilities, if asked for.
@@ -83,6 +84,11 @@ class Step:
     finish: Finish
     logprob: float | None = None
     usage: Usage
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it took."""
+        return len(self.ids) or self.usage.generated_tokens
 
 
 class Engine(Protocol):

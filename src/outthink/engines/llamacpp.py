@@ -18,8 +18,9 @@ from typing import Any
 
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
-from outthink.engines.llamacpp_stream import Stream
+from outthink.engines.llamacpp_reader import LlamaCppReader
 from outthink.engines.slots import Slots
+from outthink.engines.stream import Stream
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
 from outthink.models import DEFAULT_MODEL, resolve
 from outthink.tree import Message, Path
@@ -105,14 +106,15 @@ class LlamaCpp:
 
     async def sample(self, path: Path, request: Request) -> AsyncGenerator[Step]:
         """Continue a path; siblings in groups that fit the slots."""
+        ids = path.ids
         for first in range(0, request.n, self.parallel):
             n = min(self.parallel, request.n - first)
-            stream = Stream(request, first, n, flops=lambda tokens: forward_flops(self._parameters, tokens))
+            stream = Stream(request, first, n, prompt=len(ids), flops=self._flops)
             delivered = 0
             async with self._slots.hold(n, request.priority):
                 try:
                     # Closed here and now when the caller leaves early: the slots are free only after that.
-                    async with aclosing(self._run(self._body(path.ids, request, first, n), stream)) as steps:
+                    async with aclosing(self._run(self._body(ids, request, first, n), stream)) as steps:
                         async for step in steps:
                             delivered += 1
                             yield step
@@ -149,7 +151,7 @@ class LlamaCpp:
             cached_tokens=timings["cache_n"],
             calls=1,
             seconds=time.perf_counter() - began,
-            flops=forward_flops(self._parameters, timings["prompt_n"]),
+            flops=self._flops(timings["prompt_n"]),
         )
         self.usage += usage
         return [math.log(max(told.get(option, 0.0), 1e-12)) for option in options], usage
@@ -200,28 +202,27 @@ class LlamaCpp:
         }
 
     async def _run(self, body: dict[str, Any], stream: Stream) -> AsyncGenerator[Step]:
-        """Let a thread wait for llama.cpp and hand its steps over; abandoning the iterator ends the request."""
+        """Let a thread wait for llama.cpp and hand over what it hears; abandoning the iterator ends the request."""
         loop = asyncio.get_running_loop()
-        steps: asyncio.Queue[Step | dict[str, Any] | None] = asyncio.Queue()
+        reader = LlamaCppReader(body["n"], tokenize=self.tokenize, detokenize=self._detokenize)
+        heard: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
         def receive(chunk: dict[str, Any]) -> bool:
-            for item in [chunk] if "error" in chunk else stream.feed(chunk["__verbose"]):
-                loop.call_soon_threadsafe(steps.put_nowait, item)
+            loop.call_soon_threadsafe(heard.put_nowait, chunk)
             return stream.over
 
         def work() -> None:
             try:
                 self._server.handle_completions(body, receive)
             finally:
-                loop.call_soon_threadsafe(steps.put_nowait, None)
+                loop.call_soon_threadsafe(heard.put_nowait, None)
 
         working = self._in_thread(work)
         try:
-            while (item := await steps.get()) is not None:
-                if isinstance(item, dict):
-                    _raise_error(item)
-                else:
-                    yield item
+            while (chunk := await heard.get()) is not None:
+                _raise_error(chunk)
+                for step in stream.feed(await reader.read(chunk["__verbose"])):
+                    yield step
             await working
         finally:
             # llama.cpp asks after every token whether to go on; its slots are free once the thread is back.
@@ -237,6 +238,13 @@ class LlamaCpp:
         body = {"content": text, "add_special": add_special, "parse_special": True}
         ids: list[int] = (await self._post("/tokenize", body))["tokens"]
         return ids
+
+    async def _detokenize(self, ids: list[int]) -> str:
+        text: str = (await self._post("/detokenize", {"tokens": ids}))["content"]
+        return text
+
+    def _flops(self, tokens: int) -> float:
+        return forward_flops(self._parameters, tokens)
 
     async def _post(self, path: str, body: dict[str, Any]) -> Any:
         if self._http is None:

@@ -79,8 +79,8 @@ def footprint(tree: Tree) -> int:
     # Node x is needed at the depths from its own to that of its deepest descendant.
     change = [0] * (max(deepest) + 2)
     for node in tree.nodes:
-        change[node.depth] += len(node.ids)
-        change[deepest[node.index] + 1] -= len(node.ids)
+        change[node.depth] += tree.tokens(node)
+        change[deepest[node.index] + 1] -= tree.tokens(node)
     needed = most = 0
     for difference in change:
         needed += difference

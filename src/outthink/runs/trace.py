@@ -83,7 +83,7 @@ def _of_nodes(tree: Tree, search: int, start: float) -> Iterator[Activity]:
     for node in tree.nodes[1:]:
         continued.setdefault(node.parent, set()).add(node.scored)
     for node in tree.nodes[1:]:
-        details = {"node": node.index, "depth": node.depth, "tokens": len(node.ids), "finish": node.finish}
+        details = {"node": node.index, "depth": node.depth, "tokens": tree.tokens(node), "finish": node.finish}
         # Steps of a whole solution are asked for together: each is written from the moment the one before it was.
         parent = tree.nodes[node.parent]
         began = max(node.began, parent.written) if parent.children == 1 else node.began

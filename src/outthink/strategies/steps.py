@@ -42,9 +42,10 @@ async def step_search(search: Search, allocate: Allocator, *, n: int, max_steps:
 
 def _distinct(nodes: Iterable[Node]) -> list[Node]:
     """The first of each set of siblings that were sampled alike."""
-    seen: dict[tuple[int, bytes], Node] = {}
+    seen: dict[tuple[int, bytes, str], Node] = {}
     for node in nodes:
-        seen.setdefault((node.parent, node.ids.tobytes()), node)
+        # Text tells them apart where an engine has no ids.
+        seen.setdefault((node.parent, node.ids.tobytes(), node.text), node)
     return list(seen.values())
 
 

@@ -58,7 +58,7 @@ class _View:
 
     def _row(self, node: Node) -> tuple[Text, Text]:
         score, text = step_row(node, dim=node.index not in self._kept)
-        text.append(f"  {len(node.ids)} tokens", "dim")
+        text.append(f"  {self._tree.tokens(node)} tokens", "dim")
         if node.finish in ("length", "context"):
             text.append(f", out of {'tokens' if node.finish == 'length' else 'context'}", "dim yellow")
         if node.finished:
