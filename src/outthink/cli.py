@@ -20,7 +20,7 @@ from outthink.prompt import Prompt
 from outthink.registry import Group, make_engine, make_strategy, make_verifier
 from outthink.select import Select
 from outthink.solver import Solution, Solver
-from outthink.terminal.consoles import print_error, stderr, stdout
+from outthink.terminal.consoles import print_error, show_log, stderr, stdout
 from outthink.terminal.settings import settings, spec
 from outthink.terminal.table import Format
 
@@ -60,7 +60,7 @@ def _version(wanted: bool) -> None:
 def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    pass
+    show_log()
 
 
 @app.command(epilog='Example: [bold]outthink solve "What is 3 * 17 + 4?" --strategy beam --n 16 --tree[/bold]')

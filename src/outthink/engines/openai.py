@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
 import zlib
@@ -15,6 +14,7 @@ from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
 from outthink.engines.fleet import Endpoint, Fleet
 from outthink.engines.http import Http, Refused
+from outthink.engines.logprobs import normalised
 from outthink.engines.relay import Relay
 from outthink.engines.servers import Server, recognise
 from outthink.engines.slots import Slots
@@ -171,7 +171,7 @@ class OpenAI:
             flops=self._flops(computed),
         )
         self.usage += usage
-        return _normalised(logprobs), usage
+        return normalised(logprobs), usage
 
     async def _discover(self, endpoint: Endpoint) -> Server:
         server = await recognise(endpoint.http, await self._named(endpoint.http), seeded=self._seeded)
@@ -212,9 +212,3 @@ class OpenAI:
 
     def _flops(self, tokens: int) -> float:
         return forward_flops(self._parameters, tokens)
-
-
-def _normalised(logprobs: Sequence[float]) -> list[float]:
-    top = max(logprobs)
-    total = top + math.log(sum(math.exp(logprob - top) for logprob in logprobs))
-    return [logprob - total for logprob in logprobs]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
 import zlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
+from outthink.engines.logprobs import normalised
 from outthink.engines.vllm_core import VllmCore, count_parameters, gibibytes, last_output
 from outthink.engines.vllm_sibling import Model, Sibling
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
@@ -175,7 +175,7 @@ class Vllm:
             flops=forward_flops(self._model.parameters, len(ids) - cached),
         )
         self.usage += usage
-        return _normalised([told[option] for option in options]), usage
+        return normalised([told[option] for option in options]), usage
 
     @property
     def _model(self) -> Model:
@@ -245,9 +245,3 @@ def _rank(adapter: str) -> int:
         return int(json.loads(path.read_text())["r"])
     except (OSError, ValueError, KeyError) as error:
         raise ModelNotFound(f"engine.adapter: {path} is no LoRA adapter of peft: {error!r}") from error
-
-
-def _normalised(logprobs: Sequence[float]) -> list[float]:
-    top = max(logprobs)
-    total = top + math.log(sum(math.exp(each - top) for each in logprobs))
-    return [each - total for each in logprobs]

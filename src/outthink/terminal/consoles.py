@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -9,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["PLAIN_WIDTH", "clean", "print_error", "stderr", "stdout"]
+__all__ = ["PLAIN_WIDTH", "clean", "print_error", "show_log", "stderr", "stdout"]
 
 PLAIN_WIDTH = 100
 """Columns where nothing says how many there are: in a file or a pipe."""
@@ -32,6 +33,19 @@ def stderr() -> Console:
 def print_error(message: object) -> None:
     """One error, without a traceback."""
     stderr().print(Text.assemble(("error: ", "bold red"), clean(str(message))))
+
+
+def show_log() -> None:
+    """Show what the library has to say while it works: how a server is used, what died and was started again."""
+    log = logging.getLogger("outthink")
+    if not any(isinstance(handler, _Shown) for handler in log.handlers):
+        log.addHandler(_Shown())
+        log.setLevel(logging.INFO)
+
+
+class _Shown(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        stderr().print(Text(clean(record.getMessage()), "yellow" if record.levelno > logging.INFO else "dim"))
 
 
 def clean(text: str) -> str:
