@@ -8,17 +8,18 @@ prefix for the requests that continue it.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
 from outthink.engines.llamacpp_reader import LlamaCppReader
+from outthink.engines.llamacpp_requests import choice, chosen, completion
 from outthink.engines.slots import Slots
 from outthink.engines.stream import Stream
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
@@ -109,12 +110,14 @@ class LlamaCpp:
         ids = path.ids
         for first in range(0, request.n, self.parallel):
             n = min(self.parallel, request.n - first)
+            part = replace(request, n=n, seed=request.seed + first)
+            body = completion(ids, part) | {"verbose": True}
             stream = Stream(request, first, n, prompt=len(ids), flops=self._flops)
             delivered = 0
             async with self._slots.hold(n, request.priority):
                 try:
                     # Closed here and now when the caller leaves early: the slots are free only after that.
-                    async with aclosing(self._run(self._body(ids, request, first, n), stream)) as steps:
+                    async with aclosing(self._run(body, stream)) as steps:
                         async for step in steps:
                             delivered += 1
                             yield step
@@ -128,23 +131,11 @@ class LlamaCpp:
 
     async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
         """Log-probabilities of the options as the next token, normalised over them."""
-        body = {
-            "prompt": list(ids),
-            "n_predict": 1,
-            "temperature": 1.0,
-            "samplers": ["temperature"],
-            # The same bias on every option leaves their ratios alone and everything else without a chance.
-            "logit_bias": [[option, 50.0] for option in options],
-            "n_probs": len(options),
-            "post_sampling_probs": True,
-            "cache_prompt": True,
-            "verbose": True,
-        }
+        body = choice(ids, options) | {"verbose": True}
         began = time.perf_counter()
         async with self._slots.hold(1, 0):
             reply = await self._in_thread(lambda: self._server.handle_completions(body))
         _raise_error(reply)
-        told = {top["id"]: top["prob"] for top in reply["__verbose"]["completion_probabilities"][0]["top_probs"]}
         timings = reply["timings"]
         usage = Usage(
             scored_tokens=timings["prompt_n"],
@@ -154,7 +145,7 @@ class LlamaCpp:
             flops=self._flops(timings["prompt_n"]),
         )
         self.usage += usage
-        return [math.log(max(told.get(option, 0.0), 1e-12)) for option in options], usage
+        return chosen(reply["__verbose"], options), usage
 
     def _load(self) -> Any:
         import xllamacpp
@@ -180,26 +171,6 @@ class LlamaCpp:
                 + f": {str(error).rstrip('.')}. The file may be incomplete or of an unsupported architecture, or the "
                 "adapter made for another model"
             ) from error
-
-    def _body(self, ids: list[int], request: Request, first: int, n: int) -> dict[str, Any]:
-        sampling = request.sampling
-        return {
-            "prompt": ids,
-            "n": n,
-            "n_predict": request.max_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "top_k": sampling.top_k,
-            "min_p": sampling.min_p,
-            "seed": request.seed + first,
-            "stop": [] if request.whole else [request.separator],
-            "n_probs": 1 if sampling.logprobs else 0,
-            "cache_prompt": True,
-            "return_tokens": True,
-            "timings_per_token": True,
-            "stream": True,
-            "verbose": True,
-        }
 
     async def _run(self, body: dict[str, Any], stream: Stream) -> AsyncGenerator[Step]:
         """Let a thread wait for llama.cpp and hand over what it hears; abandoning the iterator ends the request."""

@@ -105,9 +105,7 @@ class VllmCore:
             await self.stop()
             try:
                 await self.start()
-            except OSError as error:
-                raise EngineDown(f"{self._where}: vLLM died and could not be started again: {error}") from error
-            except ModelNotFound as error:
+            except (OSError, ModelNotFound) as error:
                 raise EngineDown(f"{self._where}: vLLM died and could not be started again: {error}") from error
 
     def _launch(self) -> None:
