@@ -1,14 +1,16 @@
-"""Shared by all tests: searches on the scripted engine, and the real embedded model for those that ask for it."""
+"""Shared by all tests: scripted searches, what goes over HTTP, and the real embedded model for those that ask for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outthink.budget import Budget
 from outthink.engines import Engine, Sampling
+from outthink.engines.http import Http
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.models import BUILT_IN, fetch
 from outthink.search import Search
@@ -52,3 +54,17 @@ def new_search() -> SearchFactory:
 def default_model() -> Path:
     """The weights of the embedded default model, fetched if they are not cached."""
     return fetch(BUILT_IN["smollm2-135m"].weights)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The bodies of all requests for a continuation that go over HTTP."""
+    bodies: list[dict[str, Any]] = []
+    events = Http.events
+
+    def spy(self: Http, path: str, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+        bodies.append(body)
+        return events(self, path, body)
+
+    monkeypatch.setattr(Http, "events", spy)
+    return bodies

@@ -8,12 +8,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-__all__ = ["Running", "llamacpp", "vllm"]
+from outthink.engines.openai import OpenAI
+
+__all__ = ["Running", "llamacpp", "opened", "vllm"]
 
 _LLAMACPP = """
 import sys, time, xllamacpp
@@ -82,3 +86,14 @@ def vllm(model: Path, log: Path, *options: str) -> Running:
     arguments += ["--port", "{port}", "--enforce-eager", "--block-size", "32", "--max-model-len", "1024"]
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1"}
     return Running([*arguments, *options], environment, log)
+
+
+@asynccontextmanager
+async def opened(server: Running, **options: Any) -> AsyncIterator[OpenAI]:
+    """An engine that speaks to a server."""
+    engine = OpenAI(url=server.url, **options)
+    try:
+        await engine.open()
+        yield engine
+    finally:
+        await engine.close()

@@ -1,14 +1,13 @@
 """The HTTP engine on llama.cpp's own server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Running, llamacpp
+from running import Running, llamacpp, opened
 
 from outthink.budget import Budget
 from outthink.cost import Usage
@@ -41,30 +40,6 @@ def server(default_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield running
     finally:
         running.kill()
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The bodies of all requests for a continuation."""
-    bodies: list[dict[str, Any]] = []
-    events = Http.events
-
-    def spy(self: Http, path: str, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        bodies.append(body)
-        return events(self, path, body)
-
-    monkeypatch.setattr(Http, "events", spy)
-    return bodies
-
-
-@asynccontextmanager
-async def opened(server: Running, **options: Any) -> AsyncIterator[OpenAI]:
-    engine = OpenAI(url=server.url, **options)
-    try:
-        await engine.open()
-        yield engine
-    finally:
-        await engine.close()
 
 
 async def new_search(engine: OpenAI, *, seed: int = 0, **sampling: Any) -> Search:

@@ -3,14 +3,14 @@
 import asyncio
 import importlib.util
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-from running import Running, vllm
+from running import Running, opened, vllm
 
 from outthink.budget import Budget
 from outthink.cost import Usage
@@ -49,30 +49,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
     finally:
         running.kill()
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The bodies of all requests for a continuation."""
-    bodies: list[dict[str, Any]] = []
-    events = Http.events
-
-    def spy(self: Http, path: str, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        bodies.append(body)
-        return events(self, path, body)
-
-    monkeypatch.setattr(Http, "events", spy)
-    return bodies
-
-
-@asynccontextmanager
-async def opened(server: Running, **options: Any) -> AsyncIterator[OpenAI]:
-    engine = OpenAI(url=server.url, **options)
-    try:
-        await engine.open()
-        yield engine
-    finally:
-        await engine.close()
 
 
 async def new_search(engine: OpenAI, *, seed: int = 0, **sampling: Any) -> Search:
