@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import yaml
 
 from outthink.cli import main
 from outthink.engines.scripted import scripted_answer
+from outthink.models import BUILT_IN
 from outthink.runs.store import Store, Unit
 
 RECIPE: dict[str, Any] = {
@@ -362,6 +363,12 @@ def test_lists_say_what_there_is(cli: Cli, command: str, name: str, detail: str)
     assert done.status == 0
     assert name in done.out
     assert detail in done.out
+
+
+def test_models_says_which_are_reward_models(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "reward model" not in cli("models").out
+    monkeypatch.setitem(BUILT_IN, "checker", replace(BUILT_IN["smollm2-135m"], family="plus-minus"))
+    assert "checker (reward model, for prm)" in cli("models").out
 
 
 def test_problems_shows_a_level_of_the_built_in_set(cli: Cli) -> None:

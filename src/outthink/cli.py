@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from outthink.budget import Budget
+from outthink.cli_learn import commands as learning
 from outthink.engines import Sampling
 from outthink.errors import OutthinkError, StoreError, UsageError
 from outthink.options import make
@@ -21,13 +22,11 @@ from outthink.registry import Group, make_engine, make_strategy, make_verifier
 from outthink.select import Select
 from outthink.solver import Solution, Solver
 from outthink.terminal.consoles import print_error, show_log, stderr, stdout
+from outthink.terminal.resumable import resumable
 from outthink.terminal.settings import settings, spec
 from outthink.terminal.table import Format
 
 __all__ = ["app", "main"]
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells count it: 128 and the signal's number."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -148,13 +147,9 @@ def run(
 
     loaded = load_recipe(recipe, changes or ())
     folder = out or Path("runs") / recipe.stem
-    try:
-        with watching(stderr(), {entry.name: entry.strategy.samples for entry in loaded.strategies}) as watch:
-            asyncio.run(carry_out(loaded, folder, watch, retry_failed=retry_failed))
-    except KeyboardInterrupt:
-        kept = _kept(folder)
-        stderr().print(f"Interrupted: {kept} results are kept in {folder}; the same command goes on from there.")
-        raise typer.Exit(INTERRUPTED) from None
+    samples = {entry.name: entry.strategy.samples for entry in loaded.strategies}
+    with resumable(lambda: f"{_kept(folder)} results are kept in {folder}"), watching(stderr(), samples) as watch:
+        asyncio.run(carry_out(loaded, folder, watch, retry_failed=retry_failed))
     with Store.read(folder) as store:
         Folder(store).print_table(form)
     stderr().print(f"Answers and trees: outthink show {folder}")
@@ -282,3 +277,6 @@ def export_adapter(
 
     adapter.export_adapter(folder, destination, base=resolve(base).weights)
     stdout().print(f"Written: {destination}")
+
+
+app.add_typer(learning)

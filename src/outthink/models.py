@@ -43,11 +43,19 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltIn:
-    """A model that has a name of its own: weights and, where one is trained for them, an adapter that ships."""
+    """A model that has a name of its own.
+
+    Args:
+        weights: what it is made of.
+        adapter: the file of the adapter that ships with it, where one is trained for it.
+        about: what it is, in a line.
+        family: of a reward model, which kind it is (see `verifiers/families.py`); None for a model that writes.
+    """
 
     weights: Weights
     adapter: str | None
     about: str
+    family: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
-"""Finding engines, verifiers, strategies and the backends of reward models by name.
+"""Finding engines, verifiers, strategies, the backends of reward models and labellers by name.
 
-A kind is an entry point in one of four groups: `outthink.engines`, `outthink.verifiers`, `outthink.strategies`,
-`outthink.backends`. The built-in ones are registered in outthink's own pyproject.toml, those of other packages in
-theirs:
+A kind is an entry point in one of five groups: `outthink.engines`, `outthink.verifiers`, `outthink.strategies`,
+`outthink.backends`, `outthink.labellers`. The built-in ones are registered in outthink's own pyproject.toml, those of
+other packages in theirs:
 
     [project.entry-points."outthink.strategies"]
     mine = "my_package.mine:Mine"
@@ -24,6 +24,7 @@ from outthink.options import make, nearest
 
 if TYPE_CHECKING:
     from outthink.engines import Engine
+    from outthink.learn.labellers import Labeller
     from outthink.strategies import Strategy
     from outthink.verifiers import Verifier
     from outthink.verifiers.backends import Backend
@@ -35,12 +36,13 @@ __all__ = [
     "kinds",
     "make_backend",
     "make_engine",
+    "make_labeller",
     "make_strategy",
     "make_verifier",
     "signature",
 ]
 
-Group = Literal["engines", "verifiers", "strategies", "backends"]
+Group = Literal["engines", "verifiers", "strategies", "backends", "labellers"]
 
 Spec = str | Mapping[str, Any]
 """`kind`, `kind:model`, or a mapping with `kind` and the kind's options."""
@@ -87,6 +89,12 @@ def make_backend(spec: Spec, where: str = "verifier.backend") -> Backend:
     """The backend of a reward model that a spec describes, not yet open; raises like `make_engine`."""
     backend: Backend = _make("backends", spec, where)
     return backend
+
+
+def make_labeller(spec: Spec, where: str = "label") -> Labeller:
+    """The labeller a spec describes; raises like `make_engine`."""
+    labeller: Labeller = _make("labellers", spec, where)
+    return labeller
 
 
 def _make(group: Group, spec: Spec, where: str) -> Any:

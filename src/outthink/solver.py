@@ -101,7 +101,7 @@ class Solver:
         self.verifier = verifier
         self._prompt = prompt or Prompt()
         self._sampling = sampling or Sampling()
-        self._grader = Grader()
+        self.grader = Grader()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Solver:
@@ -111,7 +111,7 @@ class Solver:
             if self.verifier is not None:
                 stack.push_async_callback(self.verifier.close)
                 await self.verifier.open(self.engine)
-            await stack.enter_async_context(self._grader)
+            await stack.enter_async_context(self.grader)
             self._stack = stack.pop_all()
         return self
 
@@ -210,7 +210,7 @@ class Solver:
     async def conclude(self, problem: Problem, tree: Tree, select: Select, aggregate: Aggregate | None) -> Conclusion:
         """Choose an answer from a tree's finished solutions, and grade it if the problem has an answer."""
         candidates = _candidates(tree, self._how(aggregate))
-        merged = await self._grader.merge([c.key for c in candidates if c.key is not None])
+        merged = await self.grader.merge([c.key for c in candidates if c.key is not None])
         choice = SELECTIONS[select](
             [
                 c if c.key is None else Candidate(answer=c.answer, key=merged.get(c.key, c.key), score=c.score)
@@ -219,8 +219,8 @@ class Solver:
         )
         if problem.answer is None:
             return Conclusion(choice, None, None)
-        correct = await self._grader.equivalent(problem.answer, choice.answer)
-        ungraded = None if choice.answer is None else self._grader.failure(problem.answer, choice.answer)
+        correct = await self.grader.equivalent(problem.answer, choice.answer)
+        ungraded = None if choice.answer is None else self.grader.failure(problem.answer, choice.answer)
         return Conclusion(choice, correct, ungraded)
 
     def _how(self, how: Aggregate | None) -> Aggregate:

@@ -9,8 +9,8 @@ import hashlib
 import json
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from outthink.cost import Cost, Usage
@@ -175,6 +175,32 @@ class Tree:
         )
         return cls(question, messages, [root])
 
+    @classmethod
+    def written(cls, question: str, steps: Sequence[str], separator: str, messages: Sequence[Message] = ()) -> Tree:
+        """A tree of one finished solution that is known as text alone, so that a verifier can be shown it.
+
+        Args:
+            question: as asked.
+            steps: without separators.
+            separator: what ended each step but the last.
+            messages: the chat that posed the question, for verifiers that read its system prompt.
+        """
+        tree = cls.plant(question, list(messages), [], 0)
+        for place, step in enumerate(steps):
+            last = place == len(steps) - 1
+            node = replace(
+                tree.root,
+                index=place + 1,
+                parent=place,
+                depth=place + 1,
+                ids=array("i"),
+                text=step if last else step + separator,
+                finish="end" if last else "step",
+                cost=Cost(),
+            )
+            tree.nodes.append(node)
+        return tree
+
     @property
     def root(self) -> Node:
         """The prompt."""
@@ -197,6 +223,16 @@ class Tree:
     def tokens(self, node: Node) -> int:
         """How many tokens a step took, also where an engine that continues by text has no ids for them."""
         return len(node.ids) if node.parent < 0 else node.length - self.nodes[node.parent].length
+
+    def states(self) -> list[int]:
+        """A number for each node, the same for those whose paths are alike token by token: they are one state."""
+        known: dict[tuple[int, bytes, str], int] = {}
+        found: list[int] = []
+        for node in self.nodes:
+            above = found[node.parent] if node.parent >= 0 else -1
+            # Text tells them apart where an engine has no ids.
+            found.append(known.setdefault((above, node.ids.tobytes(), node.text), len(known)))
+        return found
 
     def offspring(self) -> dict[int, list[Node]]:
         """The children of every node that has any, siblings in the order they were asked for."""

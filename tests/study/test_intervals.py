@@ -1,8 +1,11 @@
+import math
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outthink.study.intervals import accuracy_interval, paired_interval
+from outthink.study.intervals import accuracy_interval, estimates, paired_interval
 
 
 @pytest.mark.parametrize(
@@ -31,3 +34,30 @@ def test_pairing_removes_what_both_share() -> None:
     assert paired_interval(first, first) == (0.0, 0.0)
     low, high = paired_interval(first, [1.0, 0.0, 0.0, 0.0] * 25)
     assert 0.1 < low < 0.25 < high < 0.4
+
+
+def test_groups_are_drawn_whole_and_all_figures_from_the_same_draws() -> None:
+    groups = [[0.0] * 10, [1.0] * 10] * 20
+
+    def figures(drawn: Sequence[int]) -> list[float]:
+        values = [value for group in drawn for value in groups[group]]
+        return [sum(values) / len(values), 1.0 - sum(values) / len(values)]
+
+    mean, complement = estimates(len(groups), figures)
+    assert mean.value == 0.5
+    assert mean.interval is not None and complement.interval is not None
+    # As wide as that of forty observations, not of four hundred.
+    assert mean.interval == pytest.approx(accuracy_interval([0.0, 1.0] * 20), abs=0.03)
+    assert complement.interval == pytest.approx((1.0 - mean.interval.high, 1.0 - mean.interval.low))
+
+
+def test_what_is_not_defined_has_no_estimate() -> None:
+    nothing, known = estimates(3, lambda drawn: [math.nan, float(len(drawn))])
+    assert nothing == (None, None)
+    assert known == (3.0, (3.0, 3.0))
+    assert estimates(1, lambda drawn: [0.5]) == [(0.5, None)]
+
+
+def test_draws_in_which_a_figure_is_not_defined_are_left_out() -> None:
+    (known,) = estimates(4, lambda drawn: [1.0 if 0 in drawn else math.nan])
+    assert known == (1.0, (1.0, 1.0))

@@ -15,6 +15,7 @@ def progress(strategy: str, done: int, *, graded: int, seconds: float, failed: i
         total=20,
         strategy=strategy,
         correct=graded // 2,
+        ended=graded,
         graded=graded,
         failed=failed,
         generated_tokens=100 * done,

@@ -157,6 +157,16 @@ def math_psa(tiny: TinyReward, question: str, steps: list[str]) -> list[float]:
     return at(pair(tiny, ids, 488, 481), ids, 76325)
 
 
+def plus_minus(tiny: TinyReward, question: str, steps: list[str]) -> list[float]:
+    ids, ends = tiny.tokenizer.encode(f"{question}\n\n", add_special_tokens=False), []
+    for step in steps:
+        ids += tiny.tokenizer.encode(step, add_special_tokens=False) + tiny.tokenizer.encode("\n\n")[-1:]
+        ends.append(len(ids) - 1)
+    plus, minus = (tiny.tokenizer.encode(sign, add_special_tokens=False) for sign in "+-")
+    found: list[float] = pair(tiny, ids, *plus, *minus)[ends].tolist()
+    return found
+
+
 CASES_BY_FAMILY = {
     "math-shepherd": Case(math_shepherd, mistral, "mistral"),
     "math-shepherd-sal": Case(math_shepherd_sal, mistral, "mistral"),
@@ -181,6 +191,7 @@ CASES_BY_FAMILY = {
     "versaprm": Case(versaprm(23535), llama, "llama"),
     "versaprm-qwen": Case(versaprm(22701)),
     "math-psa": Case(math_psa),
+    "plus-minus": Case(plus_minus, llama, "llama"),
 }
 
 

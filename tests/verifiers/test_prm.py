@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from conftest import SearchFactory
 from outthink.cost import Usage
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import RecipeError, UsageError
+from outthink.models import BUILT_IN
 from outthink.registry import make_verifier
 from outthink.strategies.beam import Beam
 from outthink.tree import Message
@@ -219,7 +221,33 @@ def test_the_backend_is_the_first_that_is_installed_and_can(
     monkeypatch.setattr(scorer, "make_backend", lambda spec: spec)
     head = PROCESS[family].head
     if picked is not None:
-        assert scorer.pick_backend("auto", head) == picked  # type: ignore[comparison-overlap]
+        assert scorer.pick_backend("auto", "owner/model", head) == picked  # type: ignore[comparison-overlap]
     else:
         with pytest.raises(UsageError, match=r"outthink\[vllm\]"):
-            scorer.pick_backend("auto", head)
+            scorer.pick_backend("auto", "owner/model", head)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 4)])
+def test_a_built_in_reward_model_is_known_and_runs_beside_the_engine(
+    cores: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On llama.cpp whatever else is installed, and on half of the cores, which the engine's threads wait on too."""
+    monkeypatch.setitem(BUILT_IN, "checker", replace(BUILT_IN["smollm2-135m"], family="plus-minus"))
+    monkeypatch.setattr(scorer.os, "sched_getaffinity", lambda process: set(range(cores)))
+    made: list[Mapping[str, object]] = []
+    monkeypatch.setattr(scorer, "make_backend", made.append)
+    monkeypatch.setattr(scorer, "find_spec", lambda name: name)
+    assert make_verifier("prm:checker").aggregate == PROCESS["plus-minus"].aggregate
+    engine = {"kind": "llamacpp", "context": 512, "parallel": 8, "threads": threads}
+    assert made == [{"kind": "generate", "engine": engine}]
+    Prm(model="checker", backend="transformers")
+    assert made[1:] == ["transformers"]
+
+
+def test_a_built_in_reward_model_is_of_its_own_kind_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUILT_IN, "checker", replace(BUILT_IN["smollm2-135m"], family="plus-minus"))
+    assert family_of("checker", None, PROCESS) is PROCESS["plus-minus"]
+    assert family_of("checker", "trl", PROCESS) is PROCESS["trl"]
+    for model, families in (("checker", OUTCOME), ("smollm2-135m", PROCESS)):
+        with pytest.raises(UsageError, match="cannot tell what kind"):
+            family_of(model, None, families)

@@ -33,7 +33,7 @@ from outthink.registry import Spec, make_engine, make_strategy, make_verifier
 from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Select
 from outthink.strategies import Strategy
 
-__all__ = ["ProblemSource", "Recipe", "StrategyEntry", "load_recipe", "parse_recipe"]
+__all__ = ["ProblemSource", "Recipe", "StrategyEntry", "compose", "load_recipe", "parse_recipe", "read_recipe"]
 
 _KEYS = ("problems", "prompt", "engine", "verifier", "sampling", "budget", "strategies", "seeds", "in_flight")
 
@@ -110,6 +110,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: the file is missing, no YAML, or no valid recipe; the field or line is named.
     """
+    return parse_recipe(read_recipe(path, overrides, _KEYS), str(path))
+
+
+def read_recipe(path: Path, overrides: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+    """The mapping in a file, with overrides; raises like `load_recipe`, also for any key but those valid."""
     import yaml
 
     try:
@@ -123,29 +128,33 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
         reason = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
         raise RecipeError(f"{where}: not valid YAML: {reason}") from None
-    data = check_keys(data, _KEYS, str(path))
+    given = check_keys(data, keys, str(path))
     for override in overrides:
-        _override(data, override)
-    return parse_recipe(data, str(path))
+        _override(given, override)
+    return check_keys(given, keys, str(path))
 
 
 def parse_recipe(data: object, where: str) -> Recipe:
     """The recipe in a plain mapping; raises RecipeError naming the field."""
     given = check_keys(data, _KEYS, where)
-    for required in ("problems", "strategies"):
-        if not given.get(required):
-            raise RecipeError(f"{where}: {required} is missing")
-    verifier = given.get("verifier")
-    budget = make(Budget, given.get("budget", {}), "budget")
-    entries = _entries(given["strategies"], budget)
-    engine = given.get("engine", "llamacpp")
+    if not given.get("strategies"):
+        raise RecipeError(f"{where}: strategies is missing")
+    entries = _entries(given["strategies"], make(Budget, given.get("budget", {}), "budget"))
+    for entry in entries:
+        if entry.scored and given.get("verifier") is None:
+            raise RecipeError(f"{where}: strategy {entry.name!r} reads scores; name a verifier, or select: majority")
+    return compose(given, entries, where)
+
+
+def compose(given: Mapping[str, Any], entries: tuple[StrategyEntry, ...], where: str) -> Recipe:
+    """A recipe of what was given and of checked strategies; raises RecipeError naming the field."""
+    if not given.get("problems"):
+        raise RecipeError(f"{where}: problems is missing")
+    engine, verifier = given.get("engine", "llamacpp"), given.get("verifier")
     # Made once here so that a wrong option is found before anything is loaded; opened only by the run.
     make_engine(engine)
     if verifier is not None:
         make_verifier(verifier)
-    for entry in entries:
-        if entry.scored and verifier is None:
-            raise RecipeError(f"{where}: strategy {entry.name!r} reads scores; name a verifier, or select: majority")
     return Recipe(
         problems=make(ProblemSource, given["problems"], "problems"),
         prompt=make(Prompt, given.get("prompt", {}), "prompt"),

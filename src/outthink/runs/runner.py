@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from outthink.runs.store import Result, Store, Unit, Verdict
 from outthink.seeding import derive
 from outthink.solver import Attempt, Solver
 
-__all__ = ["Progress", "run"]
+__all__ = ["Progress", "Work", "own_seed", "result_of", "run"]
+
+Work = Callable[[Solver, StrategyEntry, int, Problem, int], Awaitable[tuple[Result, Attempt]]]
+"""What is done for a strategy, a seed and a problem, at a priority."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class Progress:
         done: units that have a result, those of earlier sittings included.
         total: units there are.
         strategy: the strategy of the unit done last.
+        ended: units of that strategy that have a result.
         correct: units of that strategy whose first selection was right.
         graded: units of that strategy that were right or wrong; a failed one is wrong, one without a reference neither.
         failed: units that ended in an error.
@@ -38,6 +42,7 @@ class Progress:
     done: int
     total: int
     strategy: str
+    ended: int
     correct: int
     graded: int
     failed: int
@@ -51,6 +56,7 @@ async def run(
     watch: Callable[[Progress], None] = lambda progress: None,
     *,
     retry_failed: bool = False,
+    unit: Work | None = None,
 ) -> None:
     """Carry out what the folder does not hold yet.
 
@@ -63,6 +69,7 @@ async def run(
         folder: where results go; the same recipe resumes there.
         watch: told of every result.
         retry_failed: searches that failed in an earlier sitting are forgotten and tried again.
+        unit: what is done for each strategy, seed and problem; a search whose answers are graded unless stated.
 
     Raises:
         ProblemError, StoreError, ModelNotFound, EngineDown: the run cannot start, or cannot go on. What fails for one
@@ -92,7 +99,7 @@ async def run(
             async def serve(priority: int, entry: StrategyEntry, seed: int, problem: Problem) -> None:
                 finished = None
                 try:
-                    result, attempt = await _unit(solver, entry, seed, problem, priority)
+                    result, attempt = await (unit or _unit)(solver, entry, seed, problem, priority)
                     store.add(result, attempt.tree)
                     finished = attempt.tree if attempt.error is None else None
                     watch(tally.add(result, solver))
@@ -122,7 +129,7 @@ async def _unit(
         entry.strategy,
         aggregate=entry.aggregate,
         budget=entry.budget,
-        seed=_own_seed(seed, problem),
+        seed=own_seed(seed, problem),
         scored=entry.scored,
         priority=priority,
     )
@@ -140,8 +147,20 @@ async def _unit(
                 weight=choice.weight,
             )
         )
-    result = Result(
-        unit=Unit(entry.name, seed, problem.id),
+    return result_of(Unit(entry.name, seed, problem.id), attempt, began, tuple(verdicts)), attempt
+
+
+def result_of(unit: Unit, attempt: Attempt, began: float, verdicts: tuple[Verdict, ...] = ()) -> Result:
+    """What is stored of a search that has just ended.
+
+    Args:
+        unit: which.
+        attempt: what came of it.
+        began: when, in seconds since the epoch.
+        verdicts: what its selections chose.
+    """
+    return Result(
+        unit=unit,
         error=None if attempt.error is None else f"{type(attempt.error).__name__}: {attempt.error}",
         stopped=attempt.tree.stopped,
         leaves=len(attempt.tree.leaves),
@@ -149,12 +168,11 @@ async def _unit(
         began=began,
         ended=time.time(),
         digest=attempt.tree.digest(),
-        verdicts=tuple(verdicts),
+        verdicts=verdicts,
     )
-    return result, attempt
 
 
-def _own_seed(seed: int, problem: Problem) -> int:
+def own_seed(seed: int, problem: Problem) -> int:
     """A problem's seed hangs on its id, not on its place: a subset of a run is a subset of its results."""
     return derive(seed, zlib.crc32(problem.id.encode()))
 
@@ -166,6 +184,7 @@ class _Tally:
         self._total = len(recipe.strategies) * len(recipe.seeds) * problems
         self._began = time.perf_counter()
         self._done = self._failed = 0
+        self._ended: dict[str, int] = {}
         self._correct: dict[str, int] = {}
         self._graded: dict[str, int] = {}
         for result in store.results():
@@ -179,6 +198,7 @@ class _Tally:
         self._done += 1
         self._failed += result.error is not None
         name = result.unit.strategy
+        self._ended[name] = self._ended.get(name, 0) + 1
         first = result.verdicts[0].correct if result.verdicts else None
         self._correct[name] = self._correct.get(name, 0) + (first is True)
         self._graded[name] = self._graded.get(name, 0) + (first is not None or result.error is not None)
@@ -191,6 +211,7 @@ class _Tally:
             done=self._done,
             total=self._total,
             strategy=name,
+            ended=self._ended[name],
             correct=self._correct[name],
             graded=self._graded[name],
             failed=self._failed,

@@ -44,8 +44,8 @@ def models_view() -> RenderableType:
     for name, model in BUILT_IN.items():
         path = cache_folder() / model.weights.file
         cached = f"cached: {path}" if path.exists() else f"fetched on first use to {path}"
-        default = " (default)" if name == DEFAULT_MODEL else ""
-        rows.append((name + default, model.about, f"{size(model.weights.size)}, {cached}"))
+        role = " (default)" if name == DEFAULT_MODEL else "" if model.family is None else " (reward model, for prm)"
+        rows.append((name + role, model.about, f"{size(model.weights.size)}, {cached}"))
     return _definitions(rows)
 
 

@@ -85,7 +85,7 @@ class Pace:
 
     def left(self, progress: Progress) -> float | None:
         """Seconds, if there is something to go by; to be asked once for each result."""
-        self._done[progress.strategy] = progress.graded
+        self._done[progress.strategy] = progress.ended
         self._written += self._samples[progress.strategy]
         names = list(self._samples)
         latest = max(names.index(name) for name in self._done)

@@ -79,7 +79,7 @@ def read_head(folder: Path, head: Head) -> HeadWeights:
 
     Args:
         folder: the checkpoint's.
-        head: any but `Ratio`, which has no weights of its own.
+        head: a settled one, and any but `Ratio`, which has no weights of its own.
 
     Raises:
         ModelNotFound: the checkpoint holds no head of this kind.

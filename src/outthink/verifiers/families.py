@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from outthink.errors import UsageError
+from outthink.models import BUILT_IN
 from outthink.options import nearest
 from outthink.select import Aggregate
-from outthink.verifiers.heads import Head, Labels, Pair, Ratio, Value
+from outthink.verifiers.heads import Head, Labels, Pair, Ratio, Signs, Value
 from outthink.verifiers.layouts import Layout, Marked, Turns, Whole
 
-__all__ = ["OUTCOME", "PROCESS", "REFERENCES", "Family", "family_of"]
+__all__ = ["FAMILY_KEY", "OUTCOME", "PROCESS", "REFERENCES", "Family", "family_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,8 @@ PROCESS: Mapping[str, Family] = {
         head=Pair(good=488, bad=481),
         tokens={" \n\n\n\n\n": 76325, " +": 488, " -": 481},
     ),
+    # What `outthink train` writes: after each step a blank line, and at it the choice between + and - of any tokenizer.
+    "plus-minus": Family(layout=Marked(mark="\n\n", opening="{question}\n\n", apart=True), head=Signs()),
     # Yuan et al. 2024, arXiv 2412.01981; the separator's tokens count to the step that they end.
     "implicit": Family(
         layout=Marked(mark="\n\n", chat=True),
@@ -184,6 +187,9 @@ OUTCOME: Mapping[str, Family] = {
 }
 """Families that score a solution as a whole, for `orm`."""
 
+FAMILY_KEY = "outthink_family"
+"""The field of a checkpoint's config.json in which `outthink train` names its family."""
+
 REFERENCES = {
     "PRIME-RL/EurusPRM-Stage1": "Qwen/Qwen2.5-Math-7B-Instruct",
     "PRIME-RL/EurusPRM-Stage2": "Qwen/Qwen2.5-Math-7B-Instruct",
@@ -195,7 +201,7 @@ def family_of(model: str, named: str | None, families: Mapping[str, Family]) -> 
     """The family a model is of: the one named, else the one it is known or recognised to be of.
 
     Args:
-        model: a local folder, or an id on the Hub.
+        model: a built-in name, a local folder, or an id on the Hub.
         named: the family's name, where the user gave it.
         families: `PROCESS` or `OUTCOME`.
 
@@ -206,6 +212,9 @@ def family_of(model: str, named: str | None, families: Mapping[str, Family]) -> 
         if named not in families:
             raise UsageError(f"there is no family {named!r} of reward models{nearest(named, families)}")
         return families[named]
+    built_in = BUILT_IN.get(model)
+    if built_in is not None and built_in.family is not None and built_in.family in families:
+        return families[built_in.family]
     for family in families.values():
         if model.lower() in map(str.lower, family.models):
             return family
@@ -221,6 +230,8 @@ def _recognised(folder: Path, families: Mapping[str, Family]) -> str | None:
         config = json.loads((folder / "config.json").read_text())
     except (OSError, ValueError):
         return None
+    if config.get(FAMILY_KEY) in families:
+        return str(config[FAMILY_KEY])
     architecture = next(iter(config.get("architectures") or ()), "")
     named = next((name for name, family in families.items() if architecture in family.architectures), None)
     if named is None and architecture.endswith("ForTokenClassification"):

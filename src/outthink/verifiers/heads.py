@@ -7,10 +7,13 @@ backend's work; here is only the formula, in Python floats.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
-__all__ = ["Head", "Labels", "Pair", "Ratio", "Value"]
+from outthink.errors import UsageError
+
+__all__ = ["Head", "Labels", "Pair", "Ratio", "Signs", "Value", "settle"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,25 @@ class Pair:
 
     def score(self, row: Sequence[float]) -> float:
         """P(good) among the two."""
+        good, bad = row
+        return _sigmoid(good - bad)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """A language model's choice between two texts, each one token, whichever, in its own tokenizer.
+
+    A backend settles it into the `Pair` of these tokens when it opens the model.
+
+    Args:
+        good, bad: the texts.
+    """
+
+    good: str = "+"
+    bad: str = "-"
+
+    def score(self, row: Sequence[float]) -> float:
+        """P(good) among the two, as of the `Pair`."""
         good, bad = row
         return _sigmoid(good - bad)
 
@@ -84,7 +106,45 @@ class Ratio:
         return _sigmoid(self.beta * log_ratio)
 
 
-Head = Pair | Labels | Value | Ratio
+Head = Pair | Signs | Labels | Value | Ratio
+
+
+@overload
+async def settle(head: Pair | Signs, tokenize: Callable[[str], Awaitable[Sequence[int]]]) -> Pair: ...
+
+
+@overload
+async def settle(head: Head, tokenize: Callable[[str], Awaitable[Sequence[int]]]) -> Head: ...
+
+
+async def settle(head: Head, tokenize: Callable[[str], Awaitable[Sequence[int]]]) -> Head:
+    """The head in a model's own token ids: `Signs` become the `Pair` they stand for, all others are settled already.
+
+    Args:
+        head: as a family has it.
+        tokenize: token ids of a text as it stands, as `Backend.tokenize`.
+
+    Raises:
+        UsageError: a sign is not exactly one token, or both are the same one.
+    """
+    if not isinstance(head, Signs):
+        return head
+    tokens = []
+    for sign in (head.good, head.bad):
+        ids = await tokenize(sign)
+        if len(ids) != 1:
+            raise UsageError(
+                f"this model's tokenizer writes {sign!r} as {list(ids)}, and a sign has to be exactly one token; use a "
+                "base model that has one for it, or a family with another head"
+            )
+        tokens.append(ids[0])
+    good, bad = tokens
+    if good == bad:
+        raise UsageError(
+            f"this model's tokenizer writes both {head.good!r} and {head.bad!r} as token {good}, which leaves nothing "
+            "to choose; use another base model"
+        )
+    return Pair(good=good, bad=bad)
 
 
 def _sigmoid(logit: float) -> float:

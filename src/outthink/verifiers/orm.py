@@ -51,7 +51,7 @@ class Orm:
         elif scale != 1.0:
             raise UsageError("`scale` is for reward models that return one number; leave it out")
         self._of = of
-        self._scorer = Scorer(model, kind, pick_backend(backend, kind.head))
+        self._scorer = Scorer(model, kind, pick_backend(backend, model, kind.head))
         self.usage = Usage()
 
     async def open(self, engine: Engine) -> None:

@@ -22,10 +22,10 @@ class Prm:
     """A process reward model: P(correct) of each step, given the question and the steps before it.
 
     Args:
-        model: an id on the Hugging Face Hub, a local folder, or what the backend's engine takes.
-        family: what kind of reward model it is; known ids and trl's token classifiers need not say.
-        backend: what runs it: vllm, transformers or generate, or a mapping of `kind` and options; "auto" is the first
-            that is installed and can.
+        model: a built-in name, an id on the Hugging Face Hub, a local folder, or what the backend's engine takes.
+        family: what kind of reward model it is; built-in names, known ids and trl's token classifiers need not say.
+        backend: what runs it: vllm, transformers or generate, or a mapping of `kind` and options; "auto" is llama.cpp
+            for a built-in name, else the first that is installed and can.
         reference: for implicit reward models, the model that this one was trained from.
     """
 
@@ -48,7 +48,7 @@ class Prm:
         elif reference is not None:
             raise UsageError("`reference` is for implicit reward models; leave it out")
         self.aggregate = kind.aggregate
-        self._scorer = Scorer(model, kind, pick_backend(backend, kind.head))
+        self._scorer = Scorer(model, kind, pick_backend(backend, model, kind.head))
         self.usage = Usage()
 
     async def open(self, engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from outthink.concurrency import gather
 from outthink.cost import Usage
 from outthink.errors import UsageError
+from outthink.models import BUILT_IN
 from outthink.registry import make_backend
 from outthink.tree import Node, Path
 from outthink.verifiers import Scores
@@ -85,14 +87,25 @@ class Scorer:
         return special_token(folder, "bos_token"), special_token(folder, "eos_token")
 
 
-def pick_backend(spec: str | Mapping[str, Any], head: Head) -> Backend:
-    """The backend a spec describes; for "auto" the first that is installed and can read a head.
+def pick_backend(spec: str | Mapping[str, Any], model: str, head: Head) -> Backend:
+    """The backend a spec describes; for "auto" llama.cpp if the model is built in, else the first that is installed.
+
+    Args:
+        spec: as for `Prm`.
+        model: as for `Prm`.
+        head: what has to be read.
 
     Raises:
-        UsageError: none is installed.
+        UsageError: none is installed that can read the head.
     """
     if spec != "auto":
         return make_backend(spec)
+    if model in BUILT_IN:
+        # Threads of llama.cpp wait for each other busily. The engine that writes has one on each core; were there as
+        # many of these, either would wait for threads that the other keeps from running.
+        threads = max(1, len(os.sched_getaffinity(0)) // 2)
+        engine = {"kind": "llamacpp", "context": 512, "parallel": 8, "threads": threads}
+        return make_backend({"kind": "generate", "engine": engine})
     if find_spec("vllm") is not None and not isinstance(head, Ratio):
         return make_backend("vllm")
     if find_spec("torch") is not None and find_spec("transformers") is not None:

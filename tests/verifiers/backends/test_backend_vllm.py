@@ -20,7 +20,7 @@ from outthink.strategies.beam import Beam
 from outthink.strategies.sample import Sample
 from outthink.tree import Node, Tree
 from outthink.verifiers.backends.vllm import Vllm
-from outthink.verifiers.heads import Head, Labels, Pair, Ratio, Value
+from outthink.verifiers.heads import Head, Labels, Pair, Ratio, Signs, Value
 from outthink.verifiers.prm import Prm
 from rewards import TinyReward, chunked, grow, llama, qwen, reward_model
 from tiny import tiny_llama
@@ -48,6 +48,10 @@ async def opened(model: Path, head: Head, **options: Any) -> AsyncIterator[Vllm]
 
 def shepherd(folder: Path) -> tuple[TinyReward, Head]:
     return reward_model(folder, llama(), body="llama", head_dim=32), Pair(good=10, bad=12)
+
+
+def plus_minus(folder: Path) -> tuple[TinyReward, Head]:
+    return reward_model(folder, qwen(), head_dim=32), Signs()
 
 
 def trl(folder: Path) -> tuple[TinyReward, Head]:
@@ -79,8 +83,8 @@ def outcome(folder: Path) -> tuple[TinyReward, Head]:
 def by_formula(tiny: TinyReward, head: Head, ids: Sequence[int], at: int) -> list[float]:
     import torch
 
-    if isinstance(head, Pair):
-        row = tiny.logits(ids)[at, [head.good, head.bad]]
+    if isinstance(head, Pair | Signs):
+        row = tiny.logits(ids)[at, [10, 12]]
     elif "score.0.weight" in tiny.head:
         inner = torch.relu(tiny.linear(ids, "score.0"))
         row = torch.nn.functional.linear(inner, tiny.head["score.2.weight"], tiny.head["score.2.bias"])[at]
@@ -95,7 +99,7 @@ def same(head: Head, row: Sequence[float], expected: Sequence[float]) -> None:
     assert head.score(row) == pytest.approx(head.score(expected), abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", [shepherd, trl, qwen_prm, skywork, outcome])
+@pytest.mark.parametrize("kind", [shepherd, plus_minus, trl, qwen_prm, skywork, outcome])
 async def test_every_kind_of_head_says_what_its_formula_says(
     kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

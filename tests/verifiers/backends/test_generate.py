@@ -1,5 +1,7 @@
+import asyncio
 import math
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,11 @@ import pytest
 from outthink.cost import Usage
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import ContextTooSmall, EngineError, RecipeError, UsageError, VerifierError
-from outthink.registry import make_backend
+from outthink.registry import make_backend, make_verifier
 from outthink.tree import Message
 from outthink.verifiers.backends import generate
 from outthink.verifiers.backends.generate import Generate
-from outthink.verifiers.heads import Pair, Value
+from outthink.verifiers.heads import Pair, Signs, Value
 from outthink.verifiers.prm import Prm
 from rewards import grow
 
@@ -27,6 +29,7 @@ class Chooser(ScriptedEngine):
         super().__init__()
         self.model = model
         self.limit = limit
+        self.under_way = 0
 
     async def open(self) -> None:
         self.opened += 1
@@ -42,6 +45,10 @@ class Chooser(ScriptedEngine):
 
     async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
         assert list(options) == [GOOD, BAD]
+        assert self.under_way == 0, "a longer prefix is asked for when what it continues is cached"
+        self.under_way += 1
+        await asyncio.sleep(0)
+        self.under_way -= 1
         if len(ids) > self.limit:
             raise ContextTooSmall("the path has too many tokens")
         if ids[-1] == 0:
@@ -86,6 +93,24 @@ async def test_a_family_of_token_pairs_scores_steps_through_it(made: list[Choose
     assert scores.usage == prm.usage == Usage(scored_tokens=sum(ends), calls=2)
 
 
+async def test_signs_are_found_by_the_engines_tokenizer(made: list[Chooser]) -> None:
+    backend = Generate(engine="llamacpp")
+    await backend.open("model.gguf", Signs())
+    reading = await backend.read([1] * 4, [3])
+    assert Signs().score(reading.rows[0]) == pytest.approx(0.75)
+    with pytest.raises(UsageError, match="exactly one token"):
+        await backend.open("model.gguf", Signs(good="good"))
+
+
+async def test_a_local_model_of_signs_needs_no_checkpoint(made: list[Chooser]) -> None:
+    prm = Prm(model="mine.gguf", family="plus-minus", backend={"kind": "generate", "engine": "llamacpp"})
+    await prm.open(ScriptedEngine())
+    tree = grow("Q", ["A\n\n", " B "])
+    scores = await prm.score(tree.path(tree.nodes[-1]))
+    ends = [len("Q\n\nA\n\n"), len("Q\n\nA\n\nB\n\n")]
+    assert scores.values == pytest.approx([1 - 1 / end for end in ends])
+
+
 async def test_its_engines_errors_are_the_verifiers(made: list[Chooser]) -> None:
     backend = Generate(engine={"kind": "llamacpp", "limit": 5})
     await backend.open("model.gguf", Pair(good=GOOD, bad=BAD))
@@ -128,3 +153,38 @@ async def test_on_llamacpp_a_choice_is_a_distribution_and_prefixes_are_cached(de
         assert again.usage.scored_tokens + again.usage.cached_tokens == len(ids)
     finally:
         await backend.close()
+
+
+@pytest.mark.model
+async def test_on_llamacpp_positions_of_one_sequence_cost_little_more_than_its_length(default_model: Path) -> None:
+    backend = Generate(engine={"kind": "llamacpp", "context": 512})
+    try:
+        await backend.open(str(default_model), Signs())
+        step = "Mia has 14 apples. She buys 23 more. So she has 14 + 23 = 37 apples.\n\n"
+        ids = await backend.tokenize(step * 6)
+        ends = [len(ids) * share // 6 - 1 for share in range(1, 7)]
+        reading = await backend.read(ids, ends)
+        # All at once, the six would compute 21 sixths of it.
+        assert len(ids) <= reading.usage.scored_tokens <= len(ids) + 2 * len(ends)
+        assert reading.usage.calls == len(ends)
+    finally:
+        await backend.close()
+
+
+@pytest.mark.model
+async def test_on_llamacpp_a_local_adapter_makes_the_reward_model() -> None:
+    adapter = str(files("outthink") / "assets" / "smollm2-135m-arithmetic.gguf")
+    tree = grow("Mia has 14 apples and buys 23. How many has she?", ["14 + 23 = 37\n\n", "The answer is 37."])
+    said = []
+    for extra in ({}, {"adapter": adapter}):
+        engine = {"kind": "llamacpp", "context": 512, "parallel": 2, **extra}
+        backend = {"kind": "generate", "engine": engine}
+        prm = make_verifier({"kind": "prm", "model": "smollm2-135m", "family": "plus-minus", "backend": backend})
+        try:
+            await prm.open(ScriptedEngine())
+            said.append(list((await prm.score(tree.path(tree.nodes[-1]))).values))
+        finally:
+            await prm.close()
+    plain, adapted = said
+    assert all(0.0 < score < 1.0 for score in plain + adapted)
+    assert max(abs(one - other) for one, other in zip(plain, adapted, strict=True)) > 0.01

@@ -16,7 +16,7 @@ from outthink.cost import Usage  # noqa: E402
 from outthink.errors import ModelNotFound, UsageError, VerifierError  # noqa: E402
 from outthink.verifiers.backends.readers import Asked  # noqa: E402
 from outthink.verifiers.backends.transformers import Transformers  # noqa: E402
-from outthink.verifiers.heads import Head, Pair, Value  # noqa: E402
+from outthink.verifiers.heads import Head, Pair, Signs, Value  # noqa: E402
 from rewards import TinyReward, mistral, qwen, reward_model  # noqa: E402
 
 IDS = [5, 17, 203, 88, 41, 9, 77, 150, 12, 60, 3, 99]
@@ -159,6 +159,19 @@ async def test_a_head_that_is_not_there(tiny: TinyReward) -> None:
             pass
 
 
+@pytest.mark.parametrize(("tokenizer", "body", "tokens"), [(qwen, "qwen2", [10, 12]), (mistral, "mistral", [648, 387])])
+async def test_signs_are_the_tokens_of_whatever_tokenizer_there_is(
+    tmp_path: Path, tokenizer: Any, body: str, tokens: list[int]
+) -> None:
+    tiny = reward_model(tmp_path, tokenizer(), body=body)
+    async with opened(Transformers(), tmp_path, Signs()) as backend:
+        reading = await backend.read(IDS, [11])
+    assert reading.rows[0] == pytest.approx(tiny.logits(IDS, tokens)[11].tolist(), abs=1e-4)
+    with pytest.raises(UsageError, match="exactly one token"):
+        async with opened(Transformers(), tmp_path, Signs(good="good!")):
+            pass
+
+
 @pytest.mark.parametrize("option", ["batch_tokens", "cache_tokens"])
 def test_sizes_are_checked(option: str) -> None:
     with pytest.raises(UsageError, match=f"{option} is 0"):
@@ -202,8 +215,11 @@ class Fake(Transformers):
         super().__init__(**options)
         self.recording = Recording()
 
-    def _load(self, model: str, head: Head) -> Any:
-        return self.recording, None
+    def _find(self, model: str) -> Any:
+        return Path(model), None
+
+    def _load(self, folder: Path, head: Head) -> Any:
+        return self.recording
 
 
 async def test_what_arrives_together_is_batched_by_length() -> None:

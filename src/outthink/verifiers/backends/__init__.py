@@ -44,7 +44,8 @@ class Backend(Protocol):
 
         Args:
             model: a local folder, or an id on the Hugging Face Hub.
-            head: what turns hidden states into rows, and where its weights are.
+            head: what turns hidden states into rows, and where its weights are; settled here (`heads.settle`), since
+                the tokenizer is part of the model.
 
         Raises:
             ModelNotFound: there is no such model, or its files do not hold this head.

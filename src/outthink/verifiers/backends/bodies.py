@@ -12,7 +12,7 @@ from outthink.errors import ModelNotFound
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Body"]
+__all__ = ["Body", "quiet"]
 
 _AT_ONCE = 256
 """Positions whose log-probabilities over the whole vocabulary are in memory at the same time."""
@@ -36,7 +36,7 @@ class Body:
 
         auto: Any = AutoModelForCausalLM if words else AutoModel
         try:
-            with _quiet():
+            with quiet():
                 # Never the checkpoint's own code: its config names a standard architecture, and that is loaded.
                 whole, told = auto.from_pretrained(
                     folder, dtype=dtype, trust_remote_code=False, output_loading_info=True
@@ -129,13 +129,16 @@ class Body:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' report on weights that are not the body's: those are the head's."""
+def quiet() -> Iterator[None]:
+    """Without transformers' bars, and its report on weights that a model has too many of or too few: a head's."""
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()

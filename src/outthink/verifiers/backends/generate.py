@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from outthink.concurrency import gather
 from outthink.cost import Usage
 from outthink.engines import Chooser, Engine
 from outthink.errors import ContextTooSmall, EngineError, UsageError, VerifierError
 from outthink.registry import make_engine
 from outthink.tree import Message
 from outthink.verifiers.backends import Reading
-from outthink.verifiers.heads import Head, Pair
+from outthink.verifiers.heads import Head, Pair, Signs, settle
 
 __all__ = ["Generate"]
 
@@ -40,10 +39,11 @@ class Generate:
         """Open an engine on the reward model.
 
         Raises:
-            UsageError: the head is no choice between two tokens, or the engine tells no log-probabilities.
+            UsageError: the head is no choice between two tokens of this model, or the engine tells no
+                log-probabilities.
             ModelNotFound: as the engine raises it.
         """
-        if not isinstance(head, Pair):
+        if not isinstance(head, Pair | Signs):
             raise UsageError(
                 "the backend `generate` reads a choice between two tokens, and this family has another head; use the "
                 "backend vllm or transformers"
@@ -51,8 +51,10 @@ class Generate:
         engine = make_engine({**self._spec, "model": model}, "verifier.backend.engine")
         if not hasattr(engine, "choose"):
             raise UsageError(f"{type(engine).__name__} tells no log-probabilities; use llamacpp, vllm or openai")
-        self._engine, self._options = engine, [head.good, head.bad]
+        self._engine = engine
         await engine.open()
+        pair = await settle(head, self.tokenize)
+        self._options = [pair.good, pair.bad]
 
     async def close(self) -> None:
         """Close the engine."""
@@ -69,10 +71,13 @@ class Generate:
         return await cast(Chooser, self._opened()).tokenize(text)
 
     async def read(self, ids: Sequence[int], positions: Sequence[int]) -> Reading:
-        """One choice for each position, all at the same time; the engine's prefix cache shares what they share."""
+        """One choice for each position, one after the other: each continues what the engine cached of the one before.
+
+        Asked all at once, each would compute the whole prefix for itself.
+        """
         chooser = cast(Chooser, self._opened())
         try:
-            found = await gather(*(chooser.choose(ids[: at + 1], self._options) for at in positions))
+            found = [await chooser.choose(ids[: at + 1], self._options) for at in positions]
         except ContextTooSmall as error:
             raise VerifierError(
                 f"a path is too long for the reward model: {error}, or lower sampling.max_tokens"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from outthink.cost import Usage, forward_flops
@@ -20,7 +21,7 @@ from outthink.verifiers.backends import Reading
 from outthink.verifiers.backends.bodies import Body
 from outthink.verifiers.backends.readers import Asked, Linear, LogRatio, Reader
 from outthink.verifiers.checkpoints import locate, read_head
-from outthink.verifiers.heads import Head, Ratio
+from outthink.verifiers.heads import Head, Ratio, settle
 
 __all__ = ["Transformers"]
 
@@ -73,7 +74,8 @@ class Transformers:
     async def open(self, model: str, head: Head) -> None:
         """Load the model and its head."""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="transformers")
-        self._reader, self._tokenizer = await self._in_thread(self._load, model, head)
+        folder, self._tokenizer = await self._in_thread(self._find, model)
+        self._reader = await self._in_thread(self._load, folder, await settle(head, self.tokenize))
 
     async def close(self) -> None:
         """Let what is being computed finish, fail what waits, and free the model."""
@@ -119,23 +121,25 @@ class Transformers:
             self._working = asyncio.create_task(self._work())
         return await request.reading
 
-    def _load(self, model: str, head: Head) -> tuple[Reader, Any]:
-        import torch
+    def _find(self, model: str) -> tuple[Path, Any]:
+        """A model's folder, and its tokenizer."""
         from transformers import AutoTokenizer
 
         folder = locate(model)
+        return folder, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+
+    def _load(self, folder: Path, head: Head) -> Reader:
+        import torch
+
         device = self._device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        reader: Reader
         if isinstance(head, Ratio):
             folders = (folder, locate(head.reference))
             bodies = [Body(each, dtype=self._dtype, device=device, words=True) for each in folders]
-            reader = LogRatio(bodies[0], bodies[1], self._cache_tokens)
-        else:
-            weights = read_head(folder, head)
-            reader = Linear(Body(folder, dtype=self._dtype, device=device), weights, self._cache_tokens)
-        return reader, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            return LogRatio(bodies[0], bodies[1], self._cache_tokens)
+        weights = read_head(folder, head)
+        return Linear(Body(folder, dtype=self._dtype, device=device), weights, self._cache_tokens)
 
     def _check(self, reader: Reader, asked: Asked) -> None:
         """What would fail is refused before it can fail others."""

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from outthink.cost import Usage, forward_flops
@@ -22,7 +23,7 @@ from outthink.verifiers.backends import Reading
 from outthink.verifiers.backends.rows import RowMemory
 from outthink.verifiers.backends.vllm_checkpoint import as_classifier
 from outthink.verifiers.checkpoints import locate
-from outthink.verifiers.heads import Head
+from outthink.verifiers.heads import Head, settle
 
 __all__ = ["Vllm"]
 
@@ -86,10 +87,10 @@ class Vllm:
             UsageError: vLLM is not installed, or the head is not one that vLLM can run.
         """
         folder = await asyncio.to_thread(locate, model)
-        self._model = await asyncio.to_thread(as_classifier, folder, head)
+        self._tokenizer = await asyncio.to_thread(_tokenizer, folder)
+        self._model = await asyncio.to_thread(as_classifier, folder, await settle(head, self.tokenize))
         await self._core.start()
         config = self._core.llm.vllm_config.model_config
-        self._tokenizer = self._core.llm.get_tokenizer()
         self._context = config.max_model_len
         self._parameters = await asyncio.to_thread(count_parameters, config.hf_config)
         self._reads_cache = await self._cached_rows_are_right()
@@ -186,3 +187,9 @@ class Vllm:
 
         pooler = PoolerConfig(task="token_classify", tok_pooling_type="ALL")
         return self._given | gibibytes(self._cache, on_cpu) | self._model | {"pooler_config": pooler} | self._args
+
+
+def _tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -24,7 +24,7 @@ def as_classifier(folder: Path, head: Head) -> dict[str, Any]:
 
     Args:
         folder: the checkpoint.
-        head: which of its outputs are wanted.
+        head: which of its outputs are wanted; a settled one.
 
     Raises:
         UsageError: the head is not one that vLLM can run.

@@ -1,0 +1,1 @@
+"""What a verifier is worth: finding first errors, judging steps, and the answers chosen by its scores."""

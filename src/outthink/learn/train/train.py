@@ -1,0 +1,154 @@
+"""Trainings from recipe to files: what is learnt is read, fitted, saved, and told in `training.json`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from outthink.errors import ProblemError
+from outthink.learn.labels import Labelled, held_out, read_labels
+from outthink.learn.train.base import load_base, save
+from outthink.learn.train.expert import found, improve
+from outthink.learn.train.fit import CHECKPOINT, fit
+from outthink.learn.train.policy import PolicyTask, Worked
+from outthink.learn.train.recipe import PolicyRecipe, RewardRecipe
+from outthink.learn.train.report import Report, Watch, read_report, write_report
+from outthink.learn.train.reward import Example, RewardTask, examples, shape_of
+from outthink.problems import Problem, load_problems
+from outthink.verifiers.families import OUTCOME, PROCESS, family_of
+from outthink.verifiers.layouts import Words
+
+__all__ = ["train"]
+
+
+def train(recipe: RewardRecipe | PolicyRecipe, folder: Path, watch: Watch | None = None) -> Report:
+    """Carry out a training, or what is left of it.
+
+    Args:
+        recipe: what to do.
+        folder: gets checkpoints, the model and the report; the same recipe on the same data resumes there.
+        watch: told how it goes.
+
+    Raises:
+        ProblemError: the data is missing or wrong; the line is named.
+        StoreError: the folder holds another training.
+        ModelNotFound: there is no such model.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    watching = watch or Watch()
+    if isinstance(recipe, RewardRecipe):
+        return _reward(recipe, folder, watching)
+    if recipe.rounds:
+        return improve(recipe, folder, lambda worked, place: _policy(recipe, worked, place, watching), watching.search)
+    return _policy(recipe, _worked(recipe), folder, watching)
+
+
+def _reward(recipe: RewardRecipe, folder: Path, watch: Watch) -> Report:
+    labelled = [each for file in recipe.data for each in read_labels(Path(file))]
+    identity = _identity(recipe.text, labelled)
+    if (done := read_report(folder, identity)) is not None:
+        return done
+    learnt, measured = _split(labelled, recipe.held_out)
+    if not learnt:
+        raise ProblemError(f"{', '.join(recipe.data)}: every problem is held out; label more, or lower held_out")
+    family = family_of(recipe.model, recipe.family, PROCESS if recipe.train == "prm" else OUTCOME)
+    shape, outputs = shape_of(family.head)
+    torch.manual_seed(recipe.seed)
+    base = load_base(recipe.model, shape, outputs=outputs, lora=recipe.lora, precision=recipe.fit.precision)
+    own = base.tokenizer.own
+    words = Words(base.tokenizer, bos=own.bos_token or "", eos=own.eos_token or "")
+
+    def shown(some: Sequence[Labelled], *, soft: bool) -> list[Example]:
+        return asyncio.run(
+            examples(
+                some,
+                family,
+                words,
+                whole=recipe.train == "orm",
+                soft=soft,
+                last_step_only=recipe.last_step_only,
+            )
+        )
+
+    # Held out, values count whatever was learnt: that is what a search needs to know.
+    learning, measuring = shown(learnt, soft=recipe.labels == "soft"), shown(measured, soft=True)
+    task = RewardTask(base, family.head, learning, measuring, batch_tokens=recipe.fit.batch_tokens)
+    course = fit(task, recipe.fit, seed=recipe.seed, folder=folder, identity=identity, watch=watch.step)
+    report = Report(
+        identity=identity,
+        recipe=recipe.text,
+        examples=len(learnt),
+        held_out=len(measured),
+        seconds=course.seconds,
+        records=tuple(course.records),
+        written=tuple(save(base, folder, family=recipe.family)),
+    )
+    return _closed(report, folder)
+
+
+def _policy(recipe: PolicyRecipe, worked: Sequence[Worked], folder: Path, watch: Watch) -> Report:
+    identity = _identity(recipe.text, worked)
+    if (done := read_report(folder, identity)) is not None:
+        return done
+    learnt, measured = _split(worked, recipe.held_out)
+    if not learnt:
+        raise ProblemError("no right solution is left to learn from; give more problems, or sample more of each")
+    torch.manual_seed(recipe.seed)
+    base = load_base(recipe.model, "words", outputs=0, lora=recipe.lora, precision=recipe.fit.precision)
+    task = PolicyTask(base, learnt, measured, recipe.prompt, batch_tokens=recipe.fit.batch_tokens)
+    course = fit(task, recipe.fit, seed=recipe.seed, folder=folder, identity=identity, watch=watch.step)
+    report = Report(
+        identity=identity,
+        recipe=recipe.text,
+        examples=len(learnt),
+        held_out=len(measured),
+        seconds=course.seconds,
+        records=tuple(course.records),
+        written=tuple(save(base, folder, family=None)),
+    )
+    return _closed(report, folder)
+
+
+T = TypeVar("T", Labelled, Worked)
+
+
+def _split(solutions: Sequence[T], share: float) -> tuple[list[T], list[T]]:
+    """Solutions to learn from, and those to measure on; those of one problem stay together."""
+    return (
+        [each for each in solutions if not held_out(each.problem, share)],
+        [each for each in solutions if held_out(each.problem, share)],
+    )
+
+
+def _worked(recipe: PolicyRecipe) -> list[Worked]:
+    if recipe.problems is None:
+        return [each for place in recipe.data for each in found(Path(place), recipe.prompt, keep=recipe.sample.keep)]
+    problems = load_problems(**asdict(recipe.problems))
+    return [_taught(problem, recipe.prompt.step) for problem in problems]
+
+
+def _taught(problem: Problem, separator: str) -> Worked:
+    if not problem.solution:
+        raise ProblemError(f"problem {problem.id} has no worked solution; set rounds, to learn sampled ones")
+    steps = tuple(step.strip() for step in problem.solution.split(separator) if step.strip())
+    return Worked(problem=problem.id, question=problem.question, steps=steps)
+
+
+def _identity(recipe: str, data: Sequence[object]) -> str:
+    digest = hashlib.sha256(recipe.encode())
+    for each in data:
+        digest.update(repr(each).encode())
+    return digest.hexdigest()
+
+
+def _closed(report: Report, folder: Path) -> Report:
+    """The report is written before the checkpoint goes: there is one of them whenever the process is killed."""
+    write_report(report, folder)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return report
