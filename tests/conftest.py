@@ -1,4 +1,4 @@
-"""Shared by all tests: scripted searches, what goes over HTTP, and the real embedded model for those that ask for it."""
+"""Shared by all tests: scripted searches, what goes over HTTP, and the real embedded model for those who ask."""
 
 from __future__ import annotations
 

@@ -3,43 +3,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from writers import Evasive, Terse, Trailing, comes_right
 
 from conftest import SearchFactory
 from outthink.answer import extract_answer
 from outthink.budget import Budget
 from outthink.engines import Sampling
-from outthink.engines.scripted import Scripted, scripted_answer
+from outthink.engines.scripted import Scripted
 from outthink.errors import UsageError
 from outthink.learn.labellers import Judged
 from outthink.learn.rollouts import Rollouts
 from outthink.learn.values import tips
 from outthink.search import Search
-from outthink.tree import Node, Path
-
-
-class Terse(Scripted):
-    """Says few different things, so that solutions share steps token by token."""
-
-    def _text(self, question: str, draw: int, right: bool, last: bool) -> str:
-        return super()._text(question, draw % 2, right, last)
-
-
-class Evasive(Scripted):
-    """Gives no answer in one solution of three."""
-
-    def _text(self, question: str, draw: int, right: bool, last: bool) -> str:
-        return "Who knows?" if last and draw % 3 == 0 else super()._text(question, draw, right, last)
-
-
-class Trailing(Scripted):
-    """Ends its turn only after the separator behind its answer, which leaves a blank step."""
-
-    def _text(self, question: str, draw: int, right: bool, last: bool) -> str:
-        return "" if last else f"{super()._text(question, draw, right, last)} The answer is {draw % 5}."
-
-
-async def comes_right(path: Path) -> bool:
-    return path.node.finished and extract_answer(path.text) == scripted_answer(path.question)
+from outthink.tree import Node, Path, Tree
 
 
 async def labelled(search: Search, how: Rollouts) -> list[Judged]:
@@ -67,7 +43,7 @@ async def test_every_distinct_open_step_of_a_solution_gets_its_rollouts(
     judged = await labelled(search, how)
     kept = [path for path in own(search) if path.node.finished and extract_answer(path.text) is not None]
     steps = {state(path, step) for path in kept for step in path.steps if step.open}
-    assert len(own(search)) == 6
+    assert len(own(search)) == 6 and 6 - len(kept) == (2 if isinstance(engine, Evasive) else 0)
     assert len(tips(search.tree)) == 6 + 3 * len(steps) <= how.samples
     assert {path.text for path in kept} == {each.path.text for each in judged}
 
@@ -90,9 +66,7 @@ async def test_a_wrong_step_is_worth_nothing_and_a_right_one_something(new_searc
     for seed in range(20):
         search = new_search(engine=Scripted(success=0.7, steps=4), scored=False, seed=seed)
         for each in await labelled(search, Rollouts(solutions=3, rollouts=16)):
-            for step, value, count, label in zip(
-                each.path.steps, each.values, each.counts, each.labels, strict=True
-            ):
+            for step, value, count, label in zip(each.path.steps, each.values, each.counts, each.labels, strict=True):
                 assert value is not None
                 assert (value > 0) == (label == 1) == step.text.startswith("right")
                 assert count == (17 if step.open else 1)
@@ -138,8 +112,6 @@ async def test_there_are_never_more_continuations_than_it_says(
 
 
 def planted_search(engine: Scripted, budget: Budget) -> Search:
-    from outthink.tree import Tree
-
     question = "What is six times seven?"
     return Search(
         Tree.plant(question, [], list(question.encode()), 0),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from writers import Terse
 
 from outthink.budget import Budget
 from outthink.engines import Sampling
@@ -142,13 +143,6 @@ def test_ends_stand_in_the_order_they_were_asked_for() -> None:
 # Laws on trees that were grown at random
 
 
-class Forgetful(Scripted):
-    """Says few different things, so that many of its steps are alike token by token."""
-
-    def _text(self, question: str, draw: int, right: bool, last: bool) -> str:
-        return super()._text(question, draw % 2, right, last)
-
-
 CALLS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 4)), min_size=1, max_size=6)
 
 
@@ -156,7 +150,7 @@ class Grown:
     """A tree, and what each request that made it was started from and came to."""
 
     def __init__(self, calls: list[tuple[int, int]], seed: int, **sampling: Any) -> None:
-        self.engine = Forgetful(success=0.7, steps=4)
+        self.engine = Terse(success=0.7, steps=4)
         self.search = Search(
             planted(seed=seed),
             engine=self.engine,

@@ -449,3 +449,11 @@ def test_rows_can_be_given_another_name(write):
     assert next(rows) == ("the set, line 1", {"question": "?"})
     with pytest.raises(ProblemError, match=re.escape("the set, line 2")):
         next(rows)
+
+
+@pytest.mark.parametrize("name", ["set.txt", "set"])
+def test_rows_of_no_known_kind_are_refused(write, name):
+    source = write(name, {"question": "?"})
+    with pytest.raises(ProblemError, match=re.escape(f"{name}: files ending in {Path(name).suffix!r}")) as caught:
+        next(read_rows(Path(source)))
+    assert ".jsonl, .json, .csv, .parquet" in str(caught.value)

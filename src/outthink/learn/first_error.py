@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from outthink.errors import UsageError
 from outthink.learn.labellers import Judged
-from outthink.learn.rollouts import answered, solutions
+from outthink.learn.rollouts import answered
 from outthink.learn.values import Estimate, estimates, tips
 from outthink.search import Search
 from outthink.tree import Node, Path, Tree
@@ -26,127 +26,178 @@ class FirstError:
     OmegaPRM (Luo et al. 2024, arXiv 2406.06592). A step from which some rollout comes out right is good, and so are
     those before it; one from which none does is bad, and so are those after it. The rollouts made on the way are
     solutions themselves: wrong ones are searched in turn, those first that go wrong where most others come out right.
+    What is known of a step is known of all that are alike token by token, and no step is tried twice.
 
     Args:
         solutions: solutions of each problem, written first.
         rollouts: continuations of each step that is tried.
         searches: wrong solutions that are searched for each problem.
-        alpha, beta, length, exploration: of the choice between wrong solutions, as in the paper; `length` is in
-            tokens.
+        max_steps: steps of a solution; longer ones are not searched.
+        alpha, beta, length, exploration: of the choice between wrong solutions, see `worth`; `length` is in tokens.
     """
 
     solutions: int = 4
     rollouts: int = 8
     searches: int = 4
+    max_steps: int = 32
     alpha: float = 0.5
     beta: float = 0.9
     length: int = 500
     exploration: float = 0.125
 
     def __post_init__(self) -> None:
-        for name in ("solutions", "rollouts", "searches", "length"):
+        for name in ("solutions", "rollouts", "searches", "max_steps", "length"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("alpha", "beta"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must lie above 0 and not above 1")
+        if not self.exploration >= 0.0:
+            raise UsageError(f"exploration is {self.exploration}; it must not be negative")
 
     @property
     def samples(self) -> int:
-        """The most continuations it writes: a binary search takes one step in two, of 64 at most six."""
-        return self.solutions + 6 * self.searches * self.rollouts
+        """The most continuations it writes."""
+        return self.solutions + self.searches * self._tries * self.rollouts
+
+    @property
+    def _tries(self) -> int:
+        # The last step is not tried: that it gives the wrong answer is known. Each try halves the others.
+        return (self.max_steps - 1).bit_length()
 
     async def __call__(self, search: Search, right: Right) -> None:
         """Write the solutions, then search the most telling wrong one, again and again."""
-        pool = _Pool(self, search.tree)
-        await pool.add(search.root, await solutions(search, self.solutions), right)
+        pool = _Pool(self, search, right)
+        await pool.grow(search.root, self.solutions)
         for _ in range(self.searches):
-            found = pool.take()
-            if found is None:
+            wrong = pool.take()
+            if wrong is None:
                 return
-            await self._search(search, pool, found, right)
+            await self._search(pool, wrong)
 
-    async def _search(self, search: Search, pool: _Pool, wrong: _Wrong, right: Right) -> None:
-        steps = [node for node in wrong.path.nodes[wrong.start.depth :] if node.open and not node.blank]
-        low, high = 0, len(steps)
-        while low < high:
-            middle = (low + high) // 2
-            node = steps[middle]
-            ends = await search.complete([node], self.rollouts)
-            good = await pool.add(node, [search.tree.path(end) for end in ends], right)
-            low, high = (middle + 1, high) if good else (low, middle)
+    async def _search(self, pool: _Pool, wrong: Path) -> None:
+        for _ in range(self._tries):
+            good, bad = _between(wrong, pool.known())
+            if bad == good + 1:
+                return
+            await pool.grow(wrong.steps[(good + bad) // 2], self.rollouts)
+
+    def worth(self, *, value: float, tokens: int, visits: int, of: int) -> float:
+        """How telling a search of a wrong continuation promises to be, as OmegaPRM has it.
+
+        Args:
+            value: share of the continuations of the step it was started from that came out right.
+            tokens: its length.
+            visits: searches of continuations of that step so far.
+            of: searches so far.
+        """
+        telling: float = self.alpha ** (1 - value) * self.beta ** (tokens / self.length)
+        return telling + self.exploration * math.sqrt(of) / (1 + visits)
 
     def read(self, tree: Tree, right: Mapping[int, bool]) -> Iterator[Judged]:
         """Right solutions, and wrong ones whose first error was found, each once."""
-        known = {index: found for index, found in estimates(tree, right).items() if tree.nodes[index].children > 1}
+        known, values = _known(tree, right), _values(tree, right)
         seen: set[str] = set()
-        for tip in tips(tree):
-            path = tree.path(tip)
+        for path in map(tree.path, tips(tree)):
             if not answered(path) or path.text in seen:
                 continue
-            first_bad = len(path.steps) if right[tip.index] else _first_bad(path, known)
+            first_bad = len(path.steps) if right[path.node.index] else _first_bad(path, known)
             if first_bad is not None:
                 seen.add(path.text)
-                yield _judged(path, known, first_bad, right[tip.index])
+                yield _judged(path, values, first_bad, right[path.node.index])
 
 
 @dataclass(frozen=True, slots=True)
 class _Wrong:
     """A wrong continuation, and where it was started."""
 
-    path: Path
     start: Node
+    path: Path
 
 
 class _Pool:
-    """The wrong continuations of a tree that were not searched yet."""
+    """What was written for one problem, and the wrong continuations that were not searched yet."""
 
-    def __init__(self, how: FirstError, tree: Tree) -> None:
+    def __init__(self, how: FirstError, search: Search, right: Right) -> None:
         self._how = how
-        self._tree = tree
+        self._search = search
+        self._judge = right
+        self._right: dict[int, bool] = {}
         self._wrong: list[_Wrong] = []
-        self._value: dict[int, float] = {}
         self._visits: Counter[int] = Counter()
 
-    async def add(self, start: Node, paths: list[Path], right: Right) -> bool:
-        """Take up continuations of a node; whether any of them is right."""
-        outcomes = [await right(path) for path in paths]
-        self._value[start.index] = sum(outcomes) / len(outcomes) if outcomes else 0.0
-        self._wrong.extend(
-            _Wrong(path, start) for path, good in zip(paths, outcomes, strict=True) if not good and answered(path)
-        )
-        return any(outcomes)
+    async def grow(self, start: Node, n: int) -> None:
+        """Continue a step `n` times; what comes out wrong may be searched itself."""
+        for end in await self._search.complete([start], n):
+            path = self._search.tree.path(end)
+            self._right[end.index] = await self._judge(path)
+            if not self._right[end.index] and answered(path) and len(path.steps) <= self._how.max_steps:
+                self._wrong.append(_Wrong(start, path))
 
-    def take(self) -> _Wrong | None:
+    def known(self) -> dict[int, bool]:
+        """Whether steps are good, by index, as far as it is known."""
+        return _known(self._search.tree, self._right)
+
+    def take(self) -> Path | None:
         """The wrong continuation that is worth a search most; None if none is."""
-        # Where nothing comes out right there is no first error to be found.
-        worthy = [wrong for wrong in self._wrong if self._value[wrong.start.index] > 0]
-        if not worthy:
+        known, values = self.known(), _values(self._search.tree, self._right)
+        # Where nothing comes out right there is no first error to be found, and one that is known needs no search.
+        telling = [
+            each for each in self._wrong if values[each.start.index].right and _first_bad(each.path, known) is None
+        ]
+        if not telling:
             return None
-        visits = self._visits.total()
-        best = max(worthy, key=lambda wrong: self._worth(wrong, visits))
+        best = max(telling, key=lambda each: self._worth(each, values[each.start.index].value))
         self._wrong.remove(best)
         self._visits[best.start.index] += 1
-        return best
+        return best.path
 
-    def _worth(self, wrong: _Wrong, visits: int) -> float:
-        how, start = self._how, wrong.start
-        tokens = wrong.path.node.length - start.length
-        telling: float = how.alpha ** (1 - self._value[start.index]) * how.beta ** (tokens / how.length)
-        return telling + how.exploration * math.sqrt(visits) / (1 + self._visits[start.index])
+    def _worth(self, wrong: _Wrong, value: float) -> float:
+        return self._how.worth(
+            value=value,
+            tokens=wrong.path.node.length - wrong.start.length,
+            visits=self._visits[wrong.start.index],
+            of=self._visits.total(),
+        )
 
 
-def _first_bad(path: Path, known: Mapping[int, Estimate]) -> int | None:
-    """The place of the first bad step among a wrong path's, if it is known exactly."""
+def _values(tree: Tree, right: Mapping[int, bool]) -> dict[int, Estimate]:
+    """What the rollouts of a step say of it; not the solution that it stands in, which was searched for being wrong."""
+    return estimates(tree, right, passing=False)
+
+
+def _known(tree: Tree, right: Mapping[int, bool]) -> dict[int, bool]:
+    """Whether steps are good: one is if anything below it came out right, and is not if it was tried in vain."""
+    states, tried = tree.states(), _values(tree, right)
+    ends = (tree.nodes[index] for index, came_right in right.items() if came_right)
+    good = {states[step.index] for end in ends for step in tree.path(end).nodes}
+    found = {node.index: states[node.index] in good for node in tree.nodes}
+    return {index: each for index, each in found.items() if each or index in tried}
+
+
+def _between(wrong: Path, known: Mapping[int, bool]) -> tuple[int, int]:
+    """The places of the last step known to be good, -1 if none is, and of the first known to be bad."""
+    steps = wrong.steps
     # The step that gives the wrong answer is bad whatever came before.
-    found = [known.get(step.index) for step in path.steps]
-    bad = next((place for place, each in enumerate(found) if each and not each.right), len(found) - 1)
-    good = max((place for place, each in enumerate(found[:bad]) if each and each.right), default=-1)
+    bad = next((place for place, step in enumerate(steps) if not known.get(step.index, True)), len(steps) - 1)
+    good = max((place for place, step in enumerate(steps[:bad]) if step.index in known), default=-1)
+    return good, bad
+
+
+def _first_bad(wrong: Path, known: Mapping[int, bool]) -> int | None:
+    """The place of the first bad step, if it is known exactly."""
+    good, bad = _between(wrong, known)
     return bad if bad == good + 1 else None
 
 
-def _judged(path: Path, known: Mapping[int, Estimate], first_bad: int, right: bool) -> Judged:
-    found = [known.get(step.index) for step in path.steps]
+def _judged(path: Path, values: Mapping[int, Estimate], first_bad: int, right: bool) -> Judged:
+    steps = path.steps
+    found = [values.get(step.index) for step in steps[:-1]]
     return Judged(
         path=path,
-        values=(*(None if each is None else each.value for each in found[:-1]), float(right)),
-        counts=(*(0 if each is None else each.total for each in found[:-1]), 1),
-        labels=tuple(int(place < first_bad) for place in range(len(found))),
+        # Those that were searched are what this is about, whatever they were written for.
+        rollout=False,
+        values=(*(None if each is None else each.value for each in found), float(right)),
+        counts=(*(0 if each is None else each.total for each in found), 1),
+        labels=tuple(int(place < first_bad) for place in range(len(steps))),
     )

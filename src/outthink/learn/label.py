@@ -4,10 +4,11 @@
     engine: {kind: llamacpp, context: 512}
     sampling: {temperature: 0.8, max_step_tokens: 48, max_tokens: 200}
     label: {kind: rollouts, solutions: 4, rollouts: 4}        # or first-error
+    harvest: 4                                                # so many rollouts a problem are labelled too
     seeds: [0]
 
 It is a run like any other: many problems in flight, prefixes cached, stored problem by problem, resumed by the same
-command. The labels are read off the stored trees, so that reading them in another way costs no model call.
+command. The labels are read off the stored trees, so that another `harvest` costs no model call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path as File
 
 from outthink.answer import extract_answer
@@ -26,9 +27,9 @@ from outthink.grade import Grader
 from outthink.learn.labellers import Judged, Labeller
 from outthink.learn.labels import Labelled, write_labels
 from outthink.learn.values import is_right, tips
-from outthink.problems import Problem
+from outthink.problems import Problem, load_problems
 from outthink.registry import make_labeller
-from outthink.runs.recipe import Recipe, StrategyEntry, compose, read_recipe
+from outthink.runs.recipe import ProblemSource, Recipe, StrategyEntry, compose, read_recipe
 from outthink.runs.runner import Progress, own_seed, result_of, run
 from outthink.runs.store import Result, Store, Unit
 from outthink.search import Search
@@ -41,15 +42,23 @@ LABELS = "labels.jsonl"
 """The file in a run's folder that holds its labels."""
 
 _NAME = "label"
-_KEYS = ("problems", "prompt", "engine", "sampling", "label", "seeds", "in_flight")
+_KEYS = ("problems", "prompt", "engine", "sampling", "label", "harvest", "seeds", "in_flight")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRecipe:
-    """A checked recipe for labelling: a run without verifier whose one strategy is a labeller."""
+    """A checked recipe for labelling.
+
+    Args:
+        recipe: a run without verifier whose one strategy is the labeller.
+        labeller: says what is written, and what that tells of steps.
+        harvest: rollouts of each problem that are labelled as solutions of their own, evenly from all there are. Many
+            of their steps have a single continuation, so their values are noisy; but they are right on average.
+    """
 
     recipe: Recipe
     labeller: Labeller
+    harvest: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +66,8 @@ class Tally:
     """What labelling came to.
 
     Args:
-        problems: problems that were solved; those that failed are not among them.
-        failed: problems whose search failed.
+        problems: problems whose solutions were labelled, once for each seed; those that failed are not among them.
+        failed: problems whose search failed, likewise.
         solutions, steps: labelled ones.
         good: steps with label 1.
         right: solutions with the right answer.
@@ -93,7 +102,9 @@ def load_label_recipe(path: File, overrides: Sequence[str] = ()) -> LabelRecipe:
         raise RecipeError(
             f"{path}: label is missing; for example: label: {{kind: rollouts, solutions: 4, rollouts: 8}}"
         )
-    labeller = make_labeller(given["label"])
+    labeller, harvest = make_labeller(given["label"]), given.pop("harvest", 0)
+    if type(harvest) is not int or harvest < 0:
+        raise RecipeError(f"{path}: harvest: expected a whole number from 0 on, got {harvest!r}")
     entry = StrategyEntry(
         name=_NAME,
         strategy=_Bound(labeller, _unknown),
@@ -101,7 +112,7 @@ def load_label_recipe(path: File, overrides: Sequence[str] = ()) -> LabelRecipe:
         aggregate=None,
         budget=Budget(samples=labeller.samples),
     )
-    return LabelRecipe(recipe=compose(given, (entry,), str(path)), labeller=labeller)
+    return LabelRecipe(recipe=compose(given, (entry,), str(path)), labeller=labeller, harvest=harvest)
 
 
 async def label(
@@ -124,12 +135,12 @@ async def label(
         StoreError, ModelNotFound, EngineDown: as for `run`.
     """
 
+    answers = _answers(recipe.recipe.problems)
+
     async def work(
         solver: Solver, entry: StrategyEntry, seed: int, problem: Problem, priority: int
     ) -> tuple[Result, Attempt]:
-        if problem.answer is None:
-            raise ProblemError(f"problem {problem.id} has no answer; labels need problems with answers")
-        reference, began = problem.answer, time.time()
+        reference, began = answers[problem.id], time.time()
         attempt = await solver.search(
             problem,
             _Bound(recipe.labeller, lambda path: is_right(solver.grader, reference, path)),
@@ -143,22 +154,36 @@ async def label(
 
     await run(recipe.recipe, folder, watch, retry_failed=retry_failed, unit=work)
     with Store.read(folder) as store:
-        return await _write(store, recipe.labeller, folder / LABELS)
+        return await _write(store, recipe, folder / LABELS)
 
 
-async def _write(store: Store, labeller: Labeller, file: File) -> Tally:
+def _answers(source: ProblemSource) -> dict[str, str]:
+    """The problems' answers by id. Read before the run reads them, so that nothing is written in vain."""
+    problems = load_problems(**asdict(source))
+    answers = {problem.id: problem.answer for problem in problems if problem.answer is not None}
+    unanswered = [problem.id for problem in problems if problem.answer is None]
+    if unanswered:
+        raise ProblemError(
+            f"{source.source}: {len(unanswered)} of {len(problems)} problems have no answer, first {unanswered[0]}; "
+            "labels need answers to compare with: name their column in problems.columns, or leave these problems out"
+        )
+    return answers
+
+
+async def _write(store: Store, recipe: LabelRecipe, file: File) -> Tally:
     count: Counter[str] = Counter()
     cost = Usage()
     labelled: list[Labelled] = []
     async with Grader() as grader:
         problems = {problem.id: problem for problem in store.problems()}
-        for result in sorted(store.results(), key=lambda result: result.unit.problem):
+        # Not in the order of storing: that depends on the clock, and on interruptions.
+        for result in sorted(store.results(), key=lambda result: (result.unit.problem, result.unit.seed)):
             cost += result.cost.engine
             count["failed" if result.error else "problems"] += 1
             if result.error is None:
                 tree = store.tree(result.unit)
                 count.update(_dropped(tree))
-                labelled += [each async for each in _read(labeller, tree, problems[result.unit.problem], grader)]
+                labelled += [each async for each in _read(recipe, tree, problems[result.unit.problem], grader)]
     write_labels(file, labelled)
     return Tally(
         problems=count["problems"],
@@ -173,11 +198,18 @@ async def _write(store: Store, labeller: Labeller, file: File) -> Tally:
     )
 
 
-async def _read(labeller: Labeller, tree: Tree, problem: Problem, grader: Grader) -> AsyncIterator[Labelled]:
+async def _read(recipe: LabelRecipe, tree: Tree, problem: Problem, grader: Grader) -> AsyncIterator[Labelled]:
     right = {tip.index: await is_right(grader, str(problem.answer), tree.path(tip)) for tip in tips(tree)}
-    judged = list(labeller.read(tree, right))
+    judged = _harvested(list(recipe.labeller.read(tree, right)), recipe.harvest)
     for each in judged:
         yield _labelled(each, problem, right[each.path.node.index], _share(tree.cost.engine, len(judged)))
+
+
+def _harvested(judged: Sequence[Judged], n: int) -> list[Judged]:
+    """All solutions, and so many of the rollouts, evenly from first to last: neighbours differ least."""
+    rollouts = [each for each in judged if each.rollout]
+    chosen = rollouts if len(rollouts) <= n else [rollouts[place * len(rollouts) // n] for place in range(n)]
+    return [*(each for each in judged if not each.rollout), *chosen]
 
 
 def _labelled(judged: Judged, problem: Problem, right: bool, cost: Usage) -> Labelled:

@@ -18,9 +18,13 @@ __all__ = ["Judged", "Labeller"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A finished solution in a tree, with what is known of each of its `steps`; see `Labelled`."""
+    """A finished solution in a tree, with what is known of each of its `steps`; see `Labelled`.
+
+    `rollout` says that it was written to see what comes of a step; a recipe says how many of these it harvests.
+    """
 
     path: Path
+    rollout: bool
     values: tuple[float | None, ...]
     counts: tuple[int, ...]
     labels: tuple[int, ...]

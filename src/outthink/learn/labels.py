@@ -37,7 +37,7 @@ class Labelled:
         cost: what finding it out took, in this solution's share.
 
     Raises:
-        ProblemError: steps, values, labels and counts differ in length, or a value lies outside [0, 1].
+        ProblemError: steps, values, labels and counts differ in length, or one of them is out of its range.
     """
 
     problem: str
@@ -64,6 +64,8 @@ class Labelled:
         for value in self.values:
             if value is not None and not (math.isfinite(value) and 0.0 <= value <= 1.0):
                 raise ProblemError(f"values: {value} is no probability; they lie in [0, 1]")
+        if any(count < 0 for count in self.counts):
+            raise ProblemError(f"counts: {list(self.counts)}; a number of rollouts is not negative")
 
     @property
     def targets(self) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from outthink.learn.values import estimates, tips
 from outthink.search import Search
 from outthink.tree import Node, Path, Tree
 
-__all__ = ["Rollouts", "answered", "distinct", "solutions"]
+__all__ = ["Rollouts", "answered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,29 +45,37 @@ class Rollouts:
 
     async def __call__(self, search: Search, right: Callable[[Path], Awaitable[bool]]) -> None:
         """Write the solutions, then the rollouts of all their steps at once."""
-        found = await solutions(search, self.solutions)
-        steps = (step for path in found for step in path.steps[: self.max_steps] if step.open)
-        await search.complete(distinct(search, steps), self.rollouts)
+        ends = await search.complete([search.root], self.solutions)
+        paths = [path for path in map(search.tree.path, ends) if answered(path)]
+        steps = [step for path in paths for step in path.steps[: self.max_steps] if step.open]
+        await search.complete(_distinct(search.tree, steps), self.rollouts)
 
     def read(self, tree: Tree, right: Mapping[int, bool]) -> Iterator[Judged]:
-        """The solutions that were written first, every step with the share of its continuations that came out right.
+        """Every distinct solution, every step with the share of its continuations that came out right.
 
         A step is labelled good if any did (the paper's hard estimation).
         """
         found, states = estimates(tree, right), tree.states()
+        paths = [path for path in map(tree.path, tips(tree)) if answered(path)]
         seen: set[int] = set()
-        for path in map(tree.path, tips(tree)):
-            own = all(node.ordinal == 0 for node in path.nodes[1:])
-            if not own or not answered(path) or states[path.node.index] in seen:
+        # Those from the root first: of paths that are alike, the one that was no rollout stands for all.
+        for path in sorted(paths, key=_rollout):
+            if states[path.node.index] in seen:
                 continue
             seen.add(states[path.node.index])
             steps = [found[step.index] for step in path.steps]
             yield Judged(
                 path=path,
+                rollout=_rollout(path),
                 values=tuple(each.value for each in steps),
                 counts=tuple(each.total for each in steps),
                 labels=tuple(int(each.right > 0) for each in steps),
             )
+
+
+def _rollout(path: Path) -> bool:
+    """Whether a path was started below the root: then it branches off, after what was its parent's first child."""
+    return any(node.ordinal for node in path.nodes[1:])
 
 
 def answered(path: Path) -> bool:
@@ -75,16 +83,9 @@ def answered(path: Path) -> bool:
     return path.node.finished and extract_answer(path.text) is not None
 
 
-async def solutions(search: Search, n: int) -> list[Path]:
-    """Write solutions from the root; those that are finished and give an answer, each once."""
-    tips = await search.complete([search.root], n)
-    paths = [search.tree.path(tip) for tip in distinct(search, tips)]
-    return [path for path in paths if answered(path)]
-
-
-def distinct(search: Search, nodes: Iterable[Node]) -> list[Node]:
+def _distinct(tree: Tree, nodes: Iterable[Node]) -> list[Node]:
     """The first of the nodes of each state: those whose paths are alike token by token are one state."""
-    states = search.tree.states()
+    states = tree.states()
     first: dict[int, Node] = {}
     for node in nodes:
         first.setdefault(states[node.index], node)

@@ -19,16 +19,19 @@ def read_rows(path: Path, *, name: str | None = None) -> Generator[Row]:
     """Yields the rows of a file, whose format is told by its suffix.
 
     Args:
-        path: A file whose suffix is one of `SUFFIXES`.
+        path: A file whose suffix is one of `SUFFIXES`, in small or capital letters.
         name: What messages call it; by default the path.
 
     Raises:
-        ProblemError: The file is missing or malformed; the message names the line or the row.
+        ProblemError: The file is missing, of another suffix or malformed; the message names the line or the row.
         UsageError: A Parquet file, and pyarrow is not installed.
     """
     name = name or str(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ProblemError(f"{name}: files ending in {path.suffix!r} are not read; give one of {', '.join(SUFFIXES)}")
     try:
-        yield from _READERS[path.suffix.lower()](path, name)
+        yield from reader(path, name)
     except FileNotFoundError:
         raise ProblemError(f"{name}: no such file; check the path (it is taken from {Path.cwd()})") from None
     except OSError as error:

@@ -223,6 +223,26 @@ def test_what_cannot_be_trained_is_refused(
         carry(**changes)
 
 
+def test_a_training_starts_from_another_ones_adapter(carry: Carry, tmp_path: Path) -> None:
+    first = carry(out="first")
+    second = carry(out="second", lora={"start": str(tmp_path / "first" / "adapter")})
+
+    assert second.records[0].loss < 0.5 * first.records[0].loss
+
+
+def test_an_adapter_for_another_base_is_refused(carry: Carry, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    small = LlamaForCausalLM(LlamaConfig(vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=2))
+    get_peft_model(small, LoraConfig(r=2, target_modules=["q_proj"])).save_pretrained(tmp_path / "other")
+
+    with pytest.raises(UsageError, match="an adapter for another base model"):
+        carry(lora={"start": str(tmp_path / "other")})
+    with pytest.raises(ModelNotFound, match=r"holds no adapter_config\.json"):
+        carry(lora={"start": str(tmp_path)})
+
+
 def test_a_policy_learns_worked_solutions(carry: Carry, tmp_path: Path) -> None:
     problems = tmp_path / "problems.jsonl"
     lines = [

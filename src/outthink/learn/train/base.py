@@ -176,7 +176,15 @@ def _auto(shape: Shape) -> Any:
 
 
 def _adapt(model: Any, lora: Lora) -> Any:
-    """The model with a fresh adapter; a new head is trained with it."""
+    """The model with an adapter on it; a new head is trained with it."""
+    adapted = _fresh(model, lora) if lora.start is None else _started(model, Path(lora.start))
+    head = getattr(adapted.get_base_model(), "score", None)
+    if head is not None:
+        head.to(torch.float32).requires_grad_(True)
+    return adapted
+
+
+def _fresh(model: Any, lora: Lora) -> Any:
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=2 * lora.rank if lora.alpha is None else lora.alpha,
@@ -184,10 +192,16 @@ def _adapt(model: Any, lora: Lora) -> Any:
         target_modules=_LAYERS,
     )
     try:
-        adapted = get_peft_model(model, config)
+        return get_peft_model(model, config)
     except ValueError as error:
         raise ModelNotFound(f"peft cannot adapt this architecture: {error}") from error
-    head = getattr(adapted.get_base_model(), "score", None)
-    if head is not None:
-        head.to(torch.float32).requires_grad_(True)
-    return adapted
+
+
+def _started(model: Any, folder: Path) -> Any:
+    if not (folder / "adapter_config.json").is_file():
+        raise ModelNotFound(f"{folder} holds no adapter_config.json; name the folder that a training or peft wrote")
+    try:
+        return PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UsageError(f"{folder} is an adapter for another base model: {reason}; name one for this base") from error

@@ -75,11 +75,13 @@ class Lora:
         rank: of each layer's change.
         alpha: its scale is alpha / rank; twice the rank by default.
         dropout: on what goes into the change.
+        start: an adapter of the same base, as peft keeps it, to start from; rank and alpha are its own.
     """
 
     rank: int = 16
     alpha: int | None = None
     dropout: float = 0.0
+    start: str | None = None
 
     def __post_init__(self) -> None:
         if self.rank < 1 or not 0 <= self.dropout < 1:

@@ -1,0 +1,118 @@
+"""Label, train, evaluate, search: the whole way on the real embedded model, at the smallest scale there is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from outthink.cli import main
+from outthink.learn.labels import read_labels
+from outthink.tree import Tree
+from outthink.verifiers.prm import Prm
+
+pytestmark = [pytest.mark.model, pytest.mark.slow]
+
+for package in ("torch", "peft", "accelerate"):
+    pytest.importorskip(package, reason=f'training needs {package}: pip install "outthink[transformers]"')
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, default_model: Path) -> Path:
+    """Labels of eight problems, a reward model trained on them, and a policy, by the recipes of what ships."""
+    folder = tmp_path_factory.mktemp("loop")
+    small = [
+        "--set",
+        "problems.limit=8",
+        "--set",
+        "label={kind: rollouts, solutions: 2, rollouts: 2}",
+        "--set",
+        "harvest=0",
+    ]
+    _done("label", str(RECIPES / "nano-label.yaml"), *small, "--out", str(folder / "label"))
+    labels = f"data=['{folder / 'label' / 'labels.jsonl'}']"
+    brief = ["--set", "held_out=0.2", "--set", "lora={rank: 4}", "--set", "fit.batch_tokens=512"]
+    _done("train", str(RECIPES / "nano-prm.yaml"), "--set", labels, *brief, "--out", str(folder / "prm"))
+    worked = ["--set", "problems.limit=24", "--set", "held_out=0.2"]
+    _done("train", str(RECIPES / "nano-policy.yaml"), *worked, *brief[2:], "--out", str(folder / "policy"))
+    return folder
+
+
+def _done(*arguments: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert ended.value.code == 0
+
+
+def test_labels_are_read_off_the_rollouts(folder: Path) -> None:
+    labelled = list(read_labels(folder / "label" / "labels.jsonl"))
+
+    assert len({each.problem for each in labelled}) >= 6
+    assert {0, 1} >= {label for each in labelled for label in each.labels}
+    # Each step but the last has its own solution and two rollouts at the least.
+    assert all(count >= 3 for each in labelled for count in each.counts[:-1])
+    assert all(each.values[-1] == float(bool(each.correct)) for each in labelled)
+
+
+def test_trainings_tell_what_they_did(folder: Path) -> None:
+    for name in ("prm", "policy"):
+        told = json.loads((folder / name / "training.json").read_text())
+        losses = [record["loss"] for record in told["records"]]
+        assert losses[-1] < losses[0]
+        assert told["records"][-1]["held_out"]["loss"] > 0
+        assert set(told["written"]) == {"adapter", "adapter.gguf", "model"}
+
+
+async def test_the_same_reward_model_says_the_same_on_llamacpp_and_transformers(folder: Path) -> None:
+    trained = folder / "prm"
+    engine = {"kind": "llamacpp", "adapter": str(trained / "adapter.gguf"), "context": 512}
+    on_llamacpp = Prm(model="smollm2-135m", family="plus-minus", backend={"kind": "generate", "engine": engine})
+    on_transformers = Prm(model=str(trained / "model"), backend={"kind": "transformers", "dtype": "float32"})
+    labelled = list(read_labels(folder / "label" / "labels.jsonl"))[:6]
+    said = []
+    for prm in (on_llamacpp, on_transformers):
+        await prm.open(None)  # type: ignore[arg-type]
+        trees = [Tree.written(each.question, each.steps, "\n\n") for each in labelled]
+        said.append([value for tree in trees for value in (await prm.score(tree.path(tree.nodes[-1]))).values])
+        await prm.close()
+
+    differences = [abs(first - second) for first, second in zip(*said, strict=True)]
+    # llama.cpp computes on four-bit weights with eight-bit activations.
+    assert sum(differences) / len(differences) < 0.02
+    assert max(differences) < 0.1
+
+
+def test_a_verifier_is_evaluated_on_what_was_labelled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    adapter = folder / "prm" / "adapter.gguf"
+    backend = f"{{kind: generate, engine: {{kind: llamacpp, context: 512, adapter: '{adapter}'}}}}"
+    _done(
+        "evaluate-verifier",
+        "prm:smollm2-135m",
+        str(folder / "label"),
+        *("--set", "verifier.family=plus-minus", "--set", f"verifier.backend={backend}"),
+        *("--out", str(folder / "evaluation")),
+    )
+
+    assert "AUC" in capsys.readouterr().out
+    told = json.loads((folder / "evaluation" / "evaluation.json").read_text())
+    assert told["failed"] == 0 and told["cost"]["scored_tokens"] > 0
+
+
+def test_a_search_uses_both_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    adapter = folder / "prm" / "adapter.gguf"
+    backend = f"{{kind: generate, engine: {{kind: llamacpp, context: 512, threads: 1, adapter: '{adapter}'}}}}"
+    _done(
+        "solve",
+        "Lena has 14 apples and buys 23 more. How many does she have?",
+        *("--strategy", "beam", "--n", "4", "--json"),
+        *("--engine", "llamacpp:smollm2-135m", "--adapter", str(folder / "policy" / "adapter.gguf")),
+        *("--set", "engine.threads=1", "--set", "sampling.max_step_tokens=24", "--set", "sampling.max_tokens=64"),
+        *("--verifier", "prm:smollm2-135m", "--set", "verifier.family=plus-minus"),
+        *("--set", f"verifier.backend={backend}"),
+    )
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["cost"]["verifier"]["scored_tokens"] > 0
