@@ -211,3 +211,14 @@ async def test_an_engine_without_ids_is_held_to_its_caps_by_count(new_search: Se
     assert (
         len(unlimited.tree.leaves) == 4 and len({node.parent for node in unlimited.tree.nodes if node.depth == 2}) == 2
     )
+
+
+async def test_a_cap_at_the_very_end_of_a_step_writes_no_step_after_it(new_search: SearchFactory) -> None:
+    free = new_search(engine=ScriptedEngine(steps=4), scored=False)
+    await free.complete([free.root], 1)
+    cap = free.tree.nodes[2].length
+    capped = new_search(engine=ScriptedEngine(steps=4), scored=False, sampling=Sampling(max_tokens=cap))
+    (tip,) = await capped.complete([capped.root], 1)
+
+    assert (tip.depth, tip.length, tip.finish) == (2, cap, "length")
+    assert len(capped.tree.nodes) == 3

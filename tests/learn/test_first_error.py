@@ -207,6 +207,22 @@ async def test_the_wrong_solution_that_is_worth_most_is_searched(new_search: Sea
         assert searched == max(tip.length for tip in wrong)
 
 
+async def test_searches_are_counted_by_where_what_they_search_was_started(
+    new_search: SearchFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def untried_first(self: FirstError, *, value: float, tokens: int, visits: int, of: int) -> float:
+        asked.append((of, visits))
+        return -visits
+
+    monkeypatch.setattr(FirstError, "worth", untried_first)
+    search = new_search(engine=Scripted(success=0.85, steps=8), scored=False, seed=1)
+    await labelled(search, FirstError(solutions=12, searches=3))
+    visits = {number: {seen for of, seen in asked if of == number} for number in range(3)}
+    assert visits == {0: {0}, 1: {0, 1}, 2: {0, 1}}, "the second search goes to another start than the first"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

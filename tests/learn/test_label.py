@@ -116,6 +116,8 @@ async def test_what_cannot_be_labelled_is_dropped_and_counted(
     assert (cut.solutions, cut.unfinished, cut.unanswered) == (0, 3 * 16, 0)
     assert (tmp_path / "cut" / LABELS).read_text() == ""
     monkeypatch.setattr("outthink.runs.runner.make_engine", lambda spec: Evasive(steps=3))
+    both = await label(recipe(sampling={"max_tokens": 12}), tmp_path / "both")
+    assert (both.solutions, both.unfinished, both.unanswered) == (0, 3 * 16, 0), "each is counted once"
     evasive = await label(recipe(), tmp_path / "evasive")
     assert evasive.unanswered > 0 == evasive.unfinished
     assert evasive.solutions + evasive.unanswered == 3 * 16
@@ -127,6 +129,18 @@ async def test_a_subset_of_problems_has_a_subset_of_the_labels(tmp_path: Path, r
     await label(recipe(problems={**RECIPE["problems"], "limit": 3, "offset": 2}), tmp_path / "some")
     some, everything = by_problem(tmp_path / "some"), by_problem(tmp_path / "all")
     assert len(some) == 3 and some.items() <= everything.items()
+
+
+async def test_so_many_rollouts_are_harvested_as_the_recipe_says(tmp_path: Path, recipe: Recipes) -> None:
+    for harvest in (0, 4, 1000):
+        await label(recipe(seeds=[0], harvest=harvest), tmp_path / str(harvest))
+    none, four, every = (by_problem(tmp_path / str(harvest)) for harvest in (0, 4, 1000))
+    for problem, solutions in none.items():
+        labelled = [[each.steps for each in found[problem]] for found in (none, four, every)]
+        assert list(map(len, labelled)) == [3, 3 + 4, 3 + 3 * 2 * 4]
+        assert labelled[0] == labelled[1][:3] == labelled[2][:3]
+        assert set(labelled[1]) <= set(labelled[2]) and len(set(labelled[2])) == len(labelled[2])
+        assert [each.values for each in solutions] == [each.values for each in every[problem][:3]]
 
 
 # Interrupting
@@ -225,6 +239,8 @@ async def test_failures_are_recorded_and_tried_again_only_on_request(
         ({"label": {"kind": "rollouts", "rollouts": "many"}}, r"label\.rollouts: .*integer \(got 'many'\)"),
         ({"label": {"kind": "rollouts", "rollouts": 0}}, "label: rollouts is 0; it must be at least 1"),
         ({"label": {"kind": "first-error", "alpha": 2.0}}, r"label: alpha is 2\.0"),
+        ({"harvest": -1}, "harvest: expected a whole number from 0 on, got -1"),
+        ({"harvest": True}, "harvest: expected a whole number from 0 on, got True"),
         ({"strategies": ["greedy"]}, "unknown key 'strategies'"),
         ({"verifier": "scripted"}, "unknown key 'verifier'"),
     ],

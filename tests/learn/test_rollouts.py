@@ -19,6 +19,11 @@ from outthink.tree import Node, Path, Tree
 
 
 async def labelled(search: Search, how: Rollouts) -> list[Judged]:
+    """The solutions, without the rollouts."""
+    return [each for each in await judged_all(search, how) if not each.rollout]
+
+
+async def judged_all(search: Search, how: Rollouts) -> list[Judged]:
     await search.run(lambda search: how(search, comes_right))
     right = {tip.index: await comes_right(search.tree.path(tip)) for tip in tips(search.tree)}
     return list(how.read(search.tree, right))
@@ -60,6 +65,21 @@ async def test_steps_that_solutions_share_share_their_rollouts(new_search: Searc
     }
     assert len(known) == len({words for words, _ in known}), "one state has one estimate"
     assert max(count for _, count in known) > 5 + 1, "each solution that has a step speaks for it too"
+
+
+@pytest.mark.parametrize("engine", [Scripted(), Terse(), Evasive(), Trailing()])
+async def test_rollouts_are_solutions_too_and_come_after_the_others(
+    new_search: SearchFactory, engine: Scripted
+) -> None:
+    search = new_search(engine=engine, scored=False)
+    judged = await judged_all(search, Rollouts(solutions=4, rollouts=3))
+    assert [each.rollout for each in judged] == sorted(each.rollout for each in judged)
+    assert {each.path.text for each in judged if not each.rollout} == {path.text for path in own(search)} & {
+        each.path.text for each in judged
+    }
+    answers = [path.text for path in map(search.tree.path, tips(search.tree)) if extract_answer(path.text) is not None]
+    assert {each.path.text for each in judged} == set(answers)
+    assert len({each.path.text for each in judged}) == len(judged) > 4
 
 
 async def test_a_wrong_step_is_worth_nothing_and_a_right_one_something(new_search: SearchFactory) -> None:

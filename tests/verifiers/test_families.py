@@ -158,9 +158,11 @@ def math_psa(tiny: TinyReward, question: str, steps: list[str]) -> list[float]:
 
 
 def plus_minus(tiny: TinyReward, question: str, steps: list[str]) -> list[float]:
-    ids, ends = tiny.tokenizer.encode(f"{question}\n\n", add_special_tokens=False), []
+    asked = [{"role": "user", "content": question}]
+    text, ends = tiny.tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True), []
+    ids = tiny.tokenizer.encode(text, add_special_tokens=False)
     for step in steps:
-        ids += tiny.tokenizer.encode(step, add_special_tokens=False) + tiny.tokenizer.encode("\n\n")[-1:]
+        ids += tiny.tokenizer.encode(f"{step}\n\n", add_special_tokens=False)
         ends.append(len(ids) - 1)
     plus, minus = (tiny.tokenizer.encode(sign, add_special_tokens=False) for sign in "+-")
     found: list[float] = pair(tiny, ids, *plus, *minus)[ends].tolist()

@@ -63,7 +63,7 @@ SHOWN = {
     "reasonflux-text": ["<bos>Q?A1\nA2|", "<bos>Q?A1\nA2\n\n\n\nB|"],
     "trl": ["<bos>Q?A1\nA2\n|B\n|"],
     "trl-blank-line": ["<bos>Q?A1\nA2\n\n|B\n\n|"],
-    "plus-minus": ["Q?\n\nA1\nA2\n\n|B\n\n|"],
+    "plus-minus": ["[system]S[user]Q?[assistant]A1\nA2\n\n|B\n\n|"],
     "versaprm": ["<|begin_of_text|>Q? \n\nA1\nA2 \n\n\n\n|B \n\n\n\n|"],
     "versaprm-qwen": ["Q? \n\nA1\nA2 \n\n\n\n|B \n\n\n\n|"],
     "math-psa": ["Q? A1\nA2 \n\n\n\n\n| B \n\n\n\n\n|"],

@@ -118,7 +118,7 @@ class Scripted:
             usage = self._count(computed if opening else 0, prompt - computed if opening else 0, len(ids), opening)
             decoded = ids.decode(errors="replace")
             yield Step(sibling=sibling, ids=list(ids), text=decoded, finish=finish, usage=usage, logprob=None)
-            if finish != "step":
+            if finish != "step" or written >= request.max_tokens:
                 return
 
     def _text(self, question: str, draw: int, right: bool, last: bool) -> str:

@@ -12,11 +12,12 @@ import json
 import math
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from outthink.cost import Usage
 from outthink.errors import ProblemError
+from outthink.options import nearest
 
 __all__ = ["Labelled", "held_out", "read_labels", "write_labels"]
 
@@ -74,6 +75,9 @@ class Labelled:
         return tuple(label if value is None else value for value, label in zip(values, self.labels, strict=True))
 
 
+_FIELDS = tuple(each.name for each in fields(Labelled))
+
+
 def read_labels(path: Path) -> Iterator[Labelled]:
     """The labelled solutions in a JSONL file.
 
@@ -87,6 +91,8 @@ def read_labels(path: Path) -> Iterator[Labelled]:
     reader, empty = TypeAdapter(Labelled), True
     for where, row in read_rows(path):
         empty = False
+        if unknown := next((key for key in row if key not in _FIELDS), None):
+            raise ProblemError(f"{where}: unknown field {unknown!r}{nearest(unknown, _FIELDS)}")
         try:
             yield reader.validate_python(row)
         except ValidationError as error:

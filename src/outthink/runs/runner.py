@@ -181,6 +181,7 @@ class _Tally:
     """Counts results as they come in, those of earlier sittings included."""
 
     def __init__(self, recipe: Recipe, store: Store, problems: int) -> None:
+        self._selecting = {entry.name for entry in recipe.strategies if entry.select}
         self._total = len(recipe.strategies) * len(recipe.seeds) * problems
         self._began = time.perf_counter()
         self._done = self._failed = 0
@@ -201,7 +202,8 @@ class _Tally:
         self._ended[name] = self._ended.get(name, 0) + 1
         first = result.verdicts[0].correct if result.verdicts else None
         self._correct[name] = self._correct.get(name, 0) + (first is True)
-        self._graded[name] = self._graded.get(name, 0) + (first is not None or result.error is not None)
+        failed = result.error is not None and name in self._selecting
+        self._graded[name] = self._graded.get(name, 0) + (first is not None or failed)
 
     def add(self, result: Result, solver: Solver) -> Progress:
         """Count one more."""

@@ -15,7 +15,7 @@ from outthink.models import BUILT_IN
 from outthink.options import nearest
 from outthink.select import Aggregate
 from outthink.verifiers.heads import Head, Labels, Pair, Ratio, Signs, Value
-from outthink.verifiers.layouts import Layout, Marked, Turns, Whole
+from outthink.verifiers.layouts import Asked, Layout, Marked, Turns, Whole
 
 __all__ = ["FAMILY_KEY", "OUTCOME", "PROCESS", "REFERENCES", "Family", "family_of"]
 
@@ -152,7 +152,7 @@ PROCESS: Mapping[str, Family] = {
         tokens={" \n\n\n\n\n": 76325, " +": 488, " -": 481},
     ),
     # What `outthink train` writes: after each step a blank line, and at it the choice between + and - of any tokenizer.
-    "plus-minus": Family(layout=Marked(mark="\n\n", opening="{question}\n\n", apart=True), head=Signs()),
+    "plus-minus": Family(layout=Asked(mark="\n\n"), head=Signs()),
     # Yuan et al. 2024, arXiv 2412.01981; the separator's tokens count to the step that they end.
     "implicit": Family(
         layout=Marked(mark="\n\n", chat=True),

@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 from outthink.errors import UsageError
 from outthink.tree import Message, Node, Path
 
-__all__ = ["Layout", "Marked", "Query", "Tokens", "Turns", "Whole", "Words"]
+__all__ = ["Asked", "Layout", "Marked", "Query", "Tokens", "Turns", "Whole", "Words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +227,35 @@ class Turns:
             "this model's chat template does not take up a dialogue where it left off, as this family of verifiers "
             "needs; name another family"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the model that writes sees too: the chat as it was asked, then the steps; read at the end of each.
+
+    A reward model that was trained from a policy finds there all that the policy has learnt to see.
+
+    Args:
+        mark: text that ends a step, the last one too.
+    """
+
+    mark: str
+
+    @property
+    def specials(self) -> bool:
+        """The chat template brings its own."""
+        return False
+
+    async def render(self, path: Path, steps: Sequence[Node], words: Words) -> list[Query]:
+        """One query for all steps."""
+        ids = list(await words.chat(path.tree.messages or _ask(path.question)))
+        opening, positions, wanted = len(ids), [], {step.index for step in steps}
+        for step in path.steps:
+            # As a policy learns them, each step is tokenised with what ends it.
+            ids.extend(await words.text(step.text.strip() + self.mark))
+            if step.index in wanted:
+                positions.append(len(ids) - 1)
+        return [Query(ids=ids, positions=positions, opening=opening)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,12 +98,14 @@ def fit(
                     loss=loss,
                     learning_rate=rate,
                     tokens=(records[-1].tokens if records else 0) + sum(task.lengths[i] for i in plan[step].examples),
-                    held_out=_held_out(task, model) if step in ends else {},
+                    held_out=_held_out(task, model, how, accelerator) if step in ends else {},
                 )
             )
             whole = True
+            if not accelerator.is_main_process:
+                continue
             watch(records[-1], time.perf_counter() - began)
-            if len(records) % how.checkpoint == 0 and accelerator.is_main_process:
+            if len(records) % how.checkpoint == 0:
                 shelf.save(records, before + time.perf_counter() - began)
     except KeyboardInterrupt:
         # In the middle of a step the weights may be a step ahead of the records: then the last checkpoint stands.
@@ -120,8 +122,7 @@ def _step(
         group["lr"] = rate
     mine = examples[accelerator.process_index :: accelerator.num_processes] or examples[:1]
     model.train()
-    # Entered anew at every step: a region that spans optimiser steps keeps casts of the old weights.
-    with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=how.precision == "bfloat16"):
+    with _computing(how, accelerator):
         loss = task.loss(model, mine)
     accelerator.backward(loss)
     accelerator.clip_grad_norm_(model.parameters(), how.clip)
@@ -130,10 +131,15 @@ def _step(
     return float(loss.detach())
 
 
-def _held_out(task: Task, model: Module) -> dict[str, float]:
+def _held_out(task: Task, model: Module, how: Fit, accelerator: Any) -> dict[str, float]:
     model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), _computing(how, accelerator):
         return task.evaluate(model)
+
+
+def _computing(how: Fit, accelerator: Any) -> Any:
+    """The precision to compute in; entered anew at every step, since it keeps casts of the weights it met first."""
+    return torch.autocast(accelerator.device.type, torch.bfloat16, enabled=how.precision == "bfloat16")
 
 
 def _schedule(done: float, warmup: float) -> float:

@@ -43,7 +43,7 @@ class Fit:
 
     Args:
         epochs: passes over the data.
-        batch_tokens: tokens of one optimiser step, filling included, on each device.
+        batch_tokens: tokens of one optimiser step, filling included, all devices together.
         learning_rate: at its highest.
         warmup: share of all steps.
         clip: cap on the gradient's norm.
@@ -98,6 +98,7 @@ class RewardRecipe:
         train: "prm" scores every step, "orm" the whole solution.
         model: what is trained.
         data: files of labelled solutions, as `outthink label` writes them.
+        prompt: how their questions were put.
         family: what it is shown and how it answers; plus-minus for a PRM, reward for an ORM unless stated.
         labels: whether it learns values ("soft") or labels of 0 and 1 ("hard").
         last_step_only: of each solution, it learns the last step only.
@@ -111,6 +112,7 @@ class RewardRecipe:
     train: Literal["prm", "orm"]
     model: str
     data: tuple[str, ...]
+    prompt: Prompt
     family: str
     labels: Literal["soft", "hard"]
     last_step_only: bool
@@ -165,9 +167,9 @@ class PolicyRecipe:
     text: str
 
 
-_COMMON = ("train", "model", "data", "held_out", "lora", "fit", "seed")
+_COMMON = ("train", "model", "data", "prompt", "held_out", "lora", "fit", "seed")
 _REWARD = (*_COMMON, "family", "labels", "last_step_only")
-_POLICY = (*_COMMON, "problems", "prompt", "rounds", "sample")
+_POLICY = (*_COMMON, "problems", "rounds", "sample")
 _FAMILY = {"prm": "plus-minus", "orm": "reward"}
 
 
@@ -211,7 +213,6 @@ def _policy(given: Mapping[str, Any], path: Path) -> PolicyRecipe:
     options = {
         "model": given["model"],
         "problems": None if problems is None else make(ProblemSource, problems, "problems"),
-        "prompt": make(Prompt, given.get("prompt", {}), "prompt"),
         "rounds": rounds,
         "sample": made,
     }
@@ -226,6 +227,7 @@ def _common(given: Mapping[str, Any]) -> dict[str, Any]:
     lora = given.get("lora", {})
     return {
         "data": tuple(data) if isinstance(data, list) else (data,),
+        "prompt": make(Prompt, given.get("prompt", {}), "prompt"),
         "held_out": float(held_out),
         "lora": None if lora is None else make(Lora, lora, "lora"),
         "fit": make(Fit, given.get("fit", {}), "fit"),

@@ -16,6 +16,7 @@ from outthink.errors import ProblemError, UsageError
 from outthink.learn.evaluation.ranks import auc
 from outthink.learn.labels import Labelled
 from outthink.learn.train.base import Base, Shape
+from outthink.prompt import Prompt
 from outthink.tree import Tree
 from outthink.verifiers.families import Family
 from outthink.verifiers.heads import Head, Labels, Pair, Signs, Value, settle
@@ -56,7 +57,14 @@ def shape_of(head: Head) -> tuple[Shape, int]:
 
 
 async def examples(
-    labelled: Sequence[Labelled], family: Family, words: Words, *, whole: bool, soft: bool, last_step_only: bool
+    labelled: Sequence[Labelled],
+    family: Family,
+    words: Words,
+    prompt: Prompt,
+    *,
+    whole: bool,
+    soft: bool,
+    last_step_only: bool,
 ) -> list[Example]:
     """What a model of a family is shown of some solutions, exactly as it will be when it scores them in a search.
 
@@ -64,6 +72,7 @@ async def examples(
         labelled: the solutions.
         family: of the reward model.
         words: its tokenizer's.
+        prompt: how the questions were put.
         whole: only the solution as a whole is judged, by whether it is right.
         soft: targets are values where there are any, not labels.
         last_step_only: of a solution only the last step's target counts.
@@ -73,8 +82,8 @@ async def examples(
     """
     found = []
     for each in labelled:
-        # The separator is only between steps, and layouts leave it out.
-        path = (tree := Tree.written(each.question, each.steps, "\n\n")).path(tree.nodes[-1])
+        tree = Tree.written(each.question, each.steps, prompt.step, prompt.messages(each.question))
+        path = tree.path(tree.nodes[-1])
         steps, targets = path.steps, each.targets if soft else tuple(map(float, each.labels))
         if whole:
             if each.correct is None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
 import torch
+from accelerate import PartialState
 
 from outthink.errors import ProblemError
 from outthink.learn.labels import Labelled, held_out, read_labels
 from outthink.learn.train.base import load_base, save
 from outthink.learn.train.expert import found, improve
-from outthink.learn.train.fit import CHECKPOINT, fit
+from outthink.learn.train.fit import CHECKPOINT, Course, fit
 from outthink.learn.train.policy import PolicyTask, Worked
 from outthink.learn.train.recipe import PolicyRecipe, RewardRecipe
 from outthink.learn.train.report import Report, Watch, read_report, write_report
@@ -70,6 +71,7 @@ def _reward(recipe: RewardRecipe, folder: Path, watch: Watch) -> Report:
                 some,
                 family,
                 words,
+                recipe.prompt,
                 whole=recipe.train == "orm",
                 soft=soft,
                 last_step_only=recipe.last_step_only,
@@ -80,16 +82,8 @@ def _reward(recipe: RewardRecipe, folder: Path, watch: Watch) -> Report:
     learning, measuring = shown(learnt, soft=recipe.labels == "soft"), shown(measured, soft=True)
     task = RewardTask(base, family.head, learning, measuring, batch_tokens=recipe.fit.batch_tokens)
     course = fit(task, recipe.fit, seed=recipe.seed, folder=folder, identity=identity, watch=watch.step)
-    report = Report(
-        identity=identity,
-        recipe=recipe.text,
-        examples=len(learnt),
-        held_out=len(measured),
-        seconds=course.seconds,
-        records=tuple(course.records),
-        written=tuple(save(base, folder, family=recipe.family)),
-    )
-    return _closed(report, folder)
+    counts = len(learnt), len(measured)
+    return _closed(folder, identity, recipe.text, counts, course, lambda: save(base, folder, family=recipe.family))
 
 
 def _policy(recipe: PolicyRecipe, worked: Sequence[Worked], folder: Path, watch: Watch) -> Report:
@@ -103,16 +97,8 @@ def _policy(recipe: PolicyRecipe, worked: Sequence[Worked], folder: Path, watch:
     base = load_base(recipe.model, "words", outputs=0, lora=recipe.lora, precision=recipe.fit.precision)
     task = PolicyTask(base, learnt, measured, recipe.prompt, batch_tokens=recipe.fit.batch_tokens)
     course = fit(task, recipe.fit, seed=recipe.seed, folder=folder, identity=identity, watch=watch.step)
-    report = Report(
-        identity=identity,
-        recipe=recipe.text,
-        examples=len(learnt),
-        held_out=len(measured),
-        seconds=course.seconds,
-        records=tuple(course.records),
-        written=tuple(save(base, folder, family=None)),
-    )
-    return _closed(report, folder)
+    counts = len(learnt), len(measured)
+    return _closed(folder, identity, recipe.text, counts, course, lambda: save(base, folder, family=None))
 
 
 T = TypeVar("T", Labelled, Worked)
@@ -147,8 +133,22 @@ def _identity(recipe: str, data: Sequence[object]) -> str:
     return digest.hexdigest()
 
 
-def _closed(report: Report, folder: Path) -> Report:
-    """The report is written before the checkpoint goes: there is one of them whenever the process is killed."""
-    write_report(report, folder)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+def _closed(
+    folder: Path, identity: str, recipe: str, counts: tuple[int, int], course: Course, save: Callable[[], list[str]]
+) -> Report:
+    """What came of a training; of several processes the first alone writes it down."""
+    first = PartialState().is_main_process
+    report = Report(
+        identity=identity,
+        recipe=recipe,
+        examples=counts[0],
+        held_out=counts[1],
+        seconds=course.seconds,
+        records=tuple(course.records),
+        written=tuple(save() if first else ()),
+    )
+    if first:
+        # The report is there before the checkpoint goes: there is one of them whenever the process is killed.
+        write_report(report, folder)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     return report
