@@ -122,7 +122,7 @@ def test_an_answer_of_gsm8k_is_parted_from_its_solution(write):
     row = {"question": "?", "answer": "She sold 800 + 200 = <<800+200=1000>>1,000.\n#### 1,000"}
     (problem,) = load_problems(write("set.jsonl", row))
     assert problem.answer == "1000"
-    assert problem.solution == "She sold 800 + 200 = <<800+200=1000>>1,000."
+    assert problem.solution == "She sold 800 + 200 = 1,000."
 
 
 def test_a_solution_of_its_own_stays_beside_an_answer_of_gsm8k(write):

@@ -36,6 +36,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("id", "unique_id", "idx"),
 }
 _HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?::([\w.-]+))?")
+_CALCULATOR = re.compile(r"<<[^<>]*>>")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 
 
@@ -51,8 +52,9 @@ def load_problems(
 
     The question is taken from a column `problem` or `question`, and where there are such columns, the rest from
     `answer`, `solution`, `subject` or `type`, `level`, and `id`, `unique_id` or `idx`. An answer as GSM8K writes
-    it (`48 + 24 = 72 ... #### 72`) is parted into solution and answer. A problem without an id is named by a
-    hash of its question, so that it keeps its name when the set is reordered or grows.
+    it (`48 + 24 = <<48+24=72>>72 ... #### 72`) is parted into solution and answer, without the notes in `<<>>`. A
+    problem without an id is named by a hash of its question, so that it keeps its name when the set is reordered or
+    grows.
 
     Args:
         source: `builtin` (or `builtin:arithmetic`), `builtin:scripted` for the scripted engine, a path that ends in
@@ -189,4 +191,5 @@ def _parted(answer: str | None) -> tuple[str | None, str | None]:
     solution, mark, final = (answer or "").rpartition("####")
     if not mark or not final.strip():
         return answer, None
-    return _THOUSANDS.sub("", final.strip()), solution.strip() or None
+    # GSM8K's notes for a calculator, 48/2 = <<48/2=24>>24, say everything twice.
+    return _THOUSANDS.sub("", final.strip()), _CALCULATOR.sub("", solution).strip() or None

@@ -257,6 +257,18 @@ def test_a_policy_learns_worked_solutions(carry: Carry, tmp_path: Path) -> None:
     assert report.figures["loss"] < 0.5 * report.records[0].loss
 
 
+def test_a_worked_solution_says_what_its_answer_is() -> None:
+    from outthink.learn.train.train import taught
+    from outthink.problems import Problem
+
+    problem = Problem(id="g", question="?", answer="72", solution="48 / 2 = 24\n24 + 48 = 72")
+    assert taught(problem, "\n").steps == ("48 / 2 = 24", "24 + 48 = 72", "The answer is 72.")
+    told = Problem(id="g", question="?", answer="72", solution="48 + 24 = 72\n\nSo the answer is 72.")
+    assert taught(told, "\n\n").steps == ("48 + 24 = 72", "So the answer is 72.")
+    with pytest.raises(ProblemError, match="no worked solution"):
+        taught(Problem(id="g", question="?", answer="72"), "\n")
+
+
 def test_a_policy_learns_the_right_ones_of_labelled_solutions(carry: Carry, labels: Path) -> None:
     report = carry(train="policy", held_out=0.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +26,7 @@ from outthink.problems import Problem, load_problems
 from outthink.verifiers.families import OUTCOME, PROCESS, family_of
 from outthink.verifiers.layouts import Words
 
-__all__ = ["train"]
+__all__ = ["taught", "train"]
 
 
 def train(recipe: RewardRecipe | PolicyRecipe, folder: Path, watch: Watch | None = None) -> Report:
@@ -101,6 +102,8 @@ def _policy(recipe: PolicyRecipe, worked: Sequence[Worked], folder: Path, watch:
     return _closed(folder, identity, recipe.text, counts, course, lambda: save(base, folder, family=None))
 
 
+_CONCLUDED = re.compile(r"answer is|\\boxed|####", re.IGNORECASE)
+
 T = TypeVar("T", Labelled, Worked)
 
 
@@ -116,14 +119,22 @@ def _worked(recipe: PolicyRecipe) -> list[Worked]:
     if recipe.problems is None:
         return [each for place in recipe.data for each in found(Path(place), recipe.prompt, keep=recipe.sample.keep)]
     problems = load_problems(**asdict(recipe.problems))
-    return [_taught(problem, recipe.prompt.step) for problem in problems]
+    return [taught(problem, recipe.prompt.step) for problem in problems]
 
 
-def _taught(problem: Problem, separator: str) -> Worked:
+def taught(problem: Problem, separator: str) -> Worked:
+    """A problem's own solution, in steps, the last of which says what the answer is.
+
+    Raises:
+        ProblemError: it has none.
+    """
     if not problem.solution:
         raise ProblemError(f"problem {problem.id} has no worked solution; set rounds, to learn sampled ones")
-    steps = tuple(step.strip() for step in problem.solution.split(separator) if step.strip())
-    return Worked(problem=problem.id, question=problem.question, steps=steps)
+    steps = [step.strip() for step in problem.solution.split(separator) if step.strip()]
+    if problem.answer is not None and not _CONCLUDED.search(steps[-1]):
+        # A policy has to say which of its numbers is the answer; GSM8K's solutions leave that to a column of their own.
+        steps.append(f"The answer is {problem.answer}.")
+    return Worked(problem=problem.id, question=problem.question, steps=tuple(steps))
 
 
 def _identity(recipe: str, data: Sequence[object]) -> str:
