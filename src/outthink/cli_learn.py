@@ -133,7 +133,7 @@ def evaluate_verifier(
 
     Labelled solutions show how well it ranks steps, whether its scores mean what they say, and what misleads it.
 
-    These and a run's samples show how right the answers are that its scores choose among 1, 2, 4, ... of them.
+    A run's samples show how right the answers are that its scores choose among 1, 2, 4, ... of them.
 
     All figures, with 95 % intervals over problems, come to lie in evaluation.json in the folder.
     """

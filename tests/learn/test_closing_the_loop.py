@@ -9,6 +9,7 @@ import pytest
 
 from outthink.cli import main
 from outthink.learn.labels import read_labels
+from outthink.prompt import Prompt
 from outthink.tree import Tree
 from outthink.verifiers.prm import Prm
 
@@ -72,10 +73,10 @@ async def test_the_same_reward_model_says_the_same_on_llamacpp_and_transformers(
     on_llamacpp = Prm(model="smollm2-135m", family="plus-minus", backend={"kind": "generate", "engine": engine})
     on_transformers = Prm(model=str(trained / "model"), backend={"kind": "transformers", "dtype": "float32"})
     labelled = list(read_labels(folder / "label" / "labels.jsonl"))[:6]
-    said = []
+    prompt, said = Prompt(), []
     for prm in (on_llamacpp, on_transformers):
         await prm.open(None)  # type: ignore[arg-type]
-        trees = [Tree.written(each.question, each.steps, "\n\n") for each in labelled]
+        trees = [Tree.written(each.question, each.steps, "\n\n", prompt.messages(each.question)) for each in labelled]
         said.append([value for tree in trees for value in (await prm.score(tree.path(tree.nodes[-1]))).values])
         await prm.close()
 

@@ -15,6 +15,7 @@ from outthink.errors import ModelNotFound, OutthinkError, ProblemError, StoreErr
 from outthink.learn.labels import Labelled, held_out, write_labels
 from outthink.learn.train.recipe import load_train_recipe
 from outthink.learn.train.report import Record, Report, Watch
+from outthink.prompt import Prompt
 from outthink.tree import Tree
 from outthink.verifiers.orm import Orm
 from outthink.verifiers.prm import Prm
@@ -75,10 +76,15 @@ def carry(tmp_path: Path, base: Path, labels: Path) -> Carry:
     return make
 
 
+def _tree(solution: Labelled) -> Tree:
+    prompt = Prompt()
+    return Tree.written(solution.question, solution.steps, prompt.step, prompt.messages(solution.question))
+
+
 async def _scores(verifier: Prm | Orm, solution: Labelled) -> list[float]:
     await verifier.open(None)  # type: ignore[arg-type]
     try:
-        tree = Tree.written(solution.question, solution.steps, "\n\n")
+        tree = _tree(solution)
         return list((await verifier.score(tree.path(tree.nodes[-1]))).values)
     finally:
         await verifier.close()
@@ -107,7 +113,7 @@ def test_what_is_scored_is_what_was_trained(carry: Carry, tmp_path: Path) -> Non
         losses = []
         await verifier.open(None)  # type: ignore[arg-type]
         for each in measured:
-            tree = Tree.written(each.question, each.steps, "\n\n")
+            tree = _tree(each)
             scores = (await verifier.score(tree.path(tree.nodes[-1]))).values
             losses += [-t * math.log(s) - (1 - t) * math.log(1 - s) for s, t in zip(scores, each.targets, strict=True)]
         await verifier.close()

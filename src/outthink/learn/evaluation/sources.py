@@ -105,27 +105,14 @@ class Labels:
         return [_written(each) for each in self.labelled]
 
     async def findings(self, judged: Mapping[Written, Judged], how: Aggregate, threshold: float) -> Findings:
-        """How well steps are judged and solutions chosen; what could not be scored is left out."""
+        """How well steps are judged; what could not be scored is left out.
+
+        Nothing on choosing among solutions: these are distinct ones, among which there is no majority.
+        """
         found = [(each, judged[_written(each)].scores) for each in self.labelled]
         scored = [(each, scores) for each, scores in found if scores is not None]
         solutions, scores = [each for each, _ in scored], [scores for _, scores in scored]
-        return Findings(
-            steps=step_quality(solutions, scores),
-            lengths=length_bias(solutions, scores, how),
-            best_of=curve(await self._pools(scored, how)),
-        )
-
-    async def _pools(self, scored: Sequence[tuple[Labelled, tuple[float, ...]]], how: Aggregate) -> list[Pool]:
-        graded = [(each, aggregate(scores, how)) for each, scores in scored if each.correct is not None]
-        graded.sort(key=lambda pair: pair[0].problem)
-        pools = []
-        async with Grader() as grader:
-            for problem, group in groupby(graded, key=lambda pair: pair[0].problem):
-                mine = list(group)
-                found = await candidates_of([each.answer for each, _ in mine], [score for _, score in mine], grader)
-                right = {c.key for c, (each, _) in zip(found, mine, strict=True) if each.correct and c.key is not None}
-                pools.append(Pool(problem=problem, candidates=found, right=frozenset(right)))
-        return pools
+        return Findings(steps=step_quality(solutions, scores), lengths=length_bias(solutions, scores, how))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,40 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import Module
 from torch.nn.functional import binary_cross_entropy_with_logits, linear
-from torch.nn.utils.rnn import pad_sequence
 
 from outthink.errors import ProblemError, UsageError
 from outthink.learn.evaluation.ranks import auc
 from outthink.learn.labels import Labelled
 from outthink.learn.train.base import Base, Shape
+from outthink.learn.train.tries import Example, Trie, batch, tries
 from outthink.prompt import Prompt
 from outthink.tree import Tree
 from outthink.verifiers.families import Family
 from outthink.verifiers.heads import Head, Labels, Pair, Signs, Value, settle
 from outthink.verifiers.layouts import Words
 
-__all__ = ["Example", "RewardTask", "examples", "shape_of"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One sequence to be read.
-
-    Args:
-        ids: token ids.
-        positions: where in it a score is read.
-        targets: what it should be, in [0, 1].
-    """
-
-    ids: tuple[int, ...]
-    positions: tuple[int, ...]
-    targets: tuple[float, ...]
+__all__ = ["RewardTask", "examples", "shape_of"]
 
 
 def shape_of(head: Head) -> tuple[Shape, int]:
@@ -94,7 +78,8 @@ async def examples(
         for query in await family.layout.render(path, steps, words):
             here, targets = targets[: len(query.positions)], targets[len(query.positions) :]
             end = query.positions[-1] + 1
-            found.append(Example(ids=tuple(query.ids[:end]), positions=tuple(query.positions), targets=here))
+            ids, positions = tuple(query.ids[:end]), tuple(query.positions)
+            found.append(Example(problem=each.problem, ids=ids, positions=positions, targets=here))
     return found
 
 
@@ -102,64 +87,63 @@ class RewardTask:
     """A reward model in training: binary cross-entropy at the last token of each step, on soft targets.
 
     Soft targets are the Monte-Carlo estimates themselves (Snell et al. 2024, arXiv 2408.03314, appendix D), hard ones
-    0 or 1.
+    0 or 1. Steps that solutions of a problem share count once.
 
     Args:
         base: loaded in the head's shape.
         head: as the family has it.
         train, held_out: what is read.
-        batch_tokens: tokens of a batch when held-out examples are read.
+        batch_tokens: cap on a trie, and on a batch of them when held-out examples are read.
     """
 
     def __init__(
         self, base: Base, head: Head, train: Sequence[Example], held_out: Sequence[Example], *, batch_tokens: int
     ) -> None:
         self.model: Module = _Judge(base, asyncio.run(settle(head, base.tokenizer.tokenize)))
-        self.lengths = [len(example.ids) for example in train]
-        self._train = train
-        self._held_out = sorted(held_out, key=lambda example: len(example.ids))
+        self._train = list(tries(train, batch_tokens))
+        self._held_out = sorted(tries(held_out, batch_tokens), key=len)
         self._batch_tokens = batch_tokens
+        self.lengths = list(map(len, self._train))
 
     def loss(self, model: Module, places: Sequence[int]) -> Tensor:
-        """Mean binary cross-entropy over all positions."""
-        batch = [self._train[place] for place in places]
-        return _cross_entropy(_logits(model, batch), batch)
+        """Mean binary cross-entropy over all distinct steps."""
+        chosen = [self._train[place] for place in places]
+        return _cross_entropy(_logits(model, chosen), chosen)
 
     def evaluate(self, model: Module) -> dict[str, float]:
-        """Cross-entropy, and AUC against targets of a half and more, over all held-out positions."""
+        """Cross-entropy, and AUC against targets of a half and more, over all distinct held-out steps."""
         logits: list[float] = []
         total = 0.0
-        for batch in self._batches():
-            said = _logits(model, batch)
-            total += float(_cross_entropy(said, batch)) * len(said)
+        for chosen in self._batches():
+            said = _logits(model, chosen)
+            total += float(_cross_entropy(said, chosen)) * len(said)
             logits += said.tolist()
         if not logits:
             return {}
-        good = [target >= 0.5 for example in self._held_out for target in example.targets]
+        good = [trie.target(place) >= 0.5 for trie in self._held_out for place in trie.targets]
         return {"loss": total / len(logits), "auc": auc(logits, good)}
 
-    def _batches(self) -> list[list[Example]]:
-        batches: list[list[Example]] = []
-        for example in self._held_out:
-            if not batches or (len(batches[-1]) + 1) * len(example.ids) > self._batch_tokens:
+    def _batches(self) -> list[list[Trie]]:
+        batches: list[list[Trie]] = []
+        for trie in self._held_out:
+            if not batches or (len(batches[-1]) + 1) * len(trie) > self._batch_tokens:
                 batches.append([])
-            batches[-1].append(example)
+            batches[-1].append(trie)
         return batches
 
 
-def _logits(model: Module, batch: Sequence[Example]) -> Tensor:
-    """One logit for each position of each example, in order."""
-    ids = pad_sequence([torch.tensor(example.ids) for example in batch], batch_first=True)
-    mask = pad_sequence([torch.ones(len(example.ids), dtype=torch.long) for example in batch], batch_first=True)
-    rows = torch.tensor([row for row, example in enumerate(batch) for _ in example.positions])
-    columns = torch.tensor([position for example in batch for position in example.positions])
+def _logits(model: Module, chosen: Sequence[Trie]) -> Tensor:
+    """One logit for each token of each trie that has a target, in order."""
+    ids, depths, sees = batch(chosen)
+    rows = torch.tensor([row for row, trie in enumerate(chosen) for _ in trie.targets])
+    columns = torch.tensor([place for trie in chosen for place in trie.targets])
     device = next(model.parameters()).device
-    said: Tensor = model(ids.to(device), mask.to(device), rows.to(device), columns.to(device))
+    said: Tensor = model(*(each.to(device) for each in (ids, depths, sees, rows, columns)))
     return said
 
 
-def _cross_entropy(logits: Tensor, batch: Sequence[Example]) -> Tensor:
-    targets = torch.tensor([target for example in batch for target in example.targets], device=logits.device)
+def _cross_entropy(logits: Tensor, chosen: Sequence[Trie]) -> Tensor:
+    targets = torch.tensor([trie.target(place) for trie in chosen for place in trie.targets], device=logits.device)
     return binary_cross_entropy_with_logits(logits.float(), targets)
 
 
@@ -172,10 +156,11 @@ class _Judge(Module):  # type: ignore[misc]
         self._lora = base.lora
         self._head = head
 
-    def forward(self, ids: Tensor, mask: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Logits, [positions], of token ids and their mask, [sequences, tokens], at some rows and columns."""
+    def forward(self, ids: Tensor, depths: Tensor, sees: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Logits, [rows], of a batch of tries at some rows and columns."""
         whole = self.base.get_base_model() if self._lora else self.base
-        hidden = whole.base_model(input_ids=ids, attention_mask=mask).last_hidden_state[rows, columns]
+        states = whole.base_model(input_ids=ids, position_ids=depths, attention_mask=sees, use_cache=False)
+        hidden = states.last_hidden_state[rows, columns]
         if isinstance(self._head, Pair):
             # Only these two words of the vocabulary matter.
             words = whole.get_output_embeddings().weight[[self._head.good, self._head.bad]]

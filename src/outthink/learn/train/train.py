@@ -21,7 +21,8 @@ from outthink.learn.train.fit import CHECKPOINT, Course, fit
 from outthink.learn.train.policy import PolicyTask, Worked
 from outthink.learn.train.recipe import PolicyRecipe, RewardRecipe
 from outthink.learn.train.report import Report, Watch, read_report, write_report
-from outthink.learn.train.reward import Example, RewardTask, examples, shape_of
+from outthink.learn.train.reward import RewardTask, examples, shape_of
+from outthink.learn.train.tries import Example
 from outthink.problems import Problem, load_problems
 from outthink.verifiers.families import OUTCOME, PROCESS, family_of
 from outthink.verifiers.layouts import Words
