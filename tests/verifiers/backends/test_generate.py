@@ -107,7 +107,8 @@ async def test_a_local_model_of_signs_needs_no_checkpoint(made: list[Chooser]) -
     await prm.open(ScriptedEngine())
     tree = grow("Q", ["A\n\n", " B "])
     scores = await prm.score(tree.path(tree.nodes[-1]))
-    ends = [len("Q\n\nA\n\n"), len("Q\n\nA\n\nB\n\n")]
+    asked = len("[user]Q[assistant]")
+    ends = [asked + len("A\n\n"), asked + len("A\n\nB\n\n")]
     assert scores.values == pytest.approx([1 - 1 / end for end in ends])
 
 

@@ -123,7 +123,8 @@ def save(base: Base, folder: Path, *, family: str | None) -> list[str]:
     written, whole = [], base.model
     if isinstance(whole, PeftModel):
         if base.shape == "words":
-            whole.save_pretrained(folder / ADAPTER)
+            # By itself peft looks for the base's configuration, to find that no word was added.
+            whole.save_pretrained(folder / ADAPTER, save_embedding_layers=False)
             written.append(ADAPTER)
             if base.gguf is not None:
                 export_adapter(folder / ADAPTER, folder / GGUF, base=base.gguf)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -24,9 +24,6 @@ __all__ = ["CHECKPOINT", "Course", "Task", "fit"]
 
 CHECKPOINT = "checkpoint.pt"
 """The file in a training's folder that it goes on from; gone when it is done."""
-
-# Sequences of like length go together, but only among so many batches' worth, so that an epoch stays well mixed.
-_SORTED_TOGETHER = 64
 
 
 class Task(Protocol):
@@ -161,31 +158,25 @@ def _plan(lengths: Sequence[int], how: Fit, seed: int) -> list[_Batch]:
         raise UsageError(f"fit.batch_tokens is {how.batch_tokens}, and an example alone has {longest} tokens; raise it")
     plan: list[_Batch] = []
     for epoch in range(how.epochs):
-        rng = Random(f"{seed} {epoch}")
         order = list(range(len(lengths)))
-        rng.shuffle(order)
-        mean = sum(lengths) / max(1, len(lengths))
-        chunk = max(1, round(_SORTED_TOGETHER * how.batch_tokens / max(1.0, mean)))
-        batches = [
-            _Batch(epoch, batch)
-            for start in range(0, len(order), chunk)
-            for batch in _filled(sorted(order[start : start + chunk], key=lengths.__getitem__), lengths, how)
-        ]
-        rng.shuffle(batches)
-        plan += batches
+        Random(f"{seed} {epoch}").shuffle(order)
+        plan += [_Batch(epoch, examples) for examples in _filled(order, lengths, how.batch_tokens)]
     return plan
 
 
-def _filled(order: Sequence[int], lengths: Sequence[int], how: Fit) -> list[tuple[int, ...]]:
-    """Examples in ascending length, as many to a batch as fit when all are filled up to the longest."""
-    batches: list[tuple[int, ...]] = []
-    batch: tuple[int, ...] = ()
-    for i in order:
-        if (len(batch) + 1) * lengths[i] > how.batch_tokens:
-            batches.append(batch)
-            batch = ()
-        batch += (i,)
-    return [*batches, batch] if batch else batches
+def _filled(order: Sequence[int], lengths: Sequence[int], limit: int) -> Iterator[tuple[int, ...]]:
+    """Examples, in order, as many to a batch as fit.
+
+    Not those of like length together: long examples are hard ones, and a batch that is all hard or all easy teaches how
+    hard the batch was.
+    """
+    start = tokens = 0
+    for end, example in enumerate(order):
+        if tokens + lengths[example] > limit:
+            yield tuple(order[start:end])
+            start, tokens = end, 0
+        tokens += lengths[example]
+    yield tuple(order[start:])
 
 
 def _epoch_ends(plan: Sequence[_Batch]) -> set[int]:

@@ -43,7 +43,8 @@ class Fit:
 
     Args:
         epochs: passes over the data.
-        batch_tokens: tokens of one optimiser step, filling included, all devices together.
+        batch_tokens: most tokens of one optimiser step, all devices together; what solutions of a problem share
+            counts once.
         learning_rate: at its highest.
         warmup: share of all steps.
         clip: cap on the gradient's norm.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,8 @@ from outthink.errors import ProblemError, UsageError
 from outthink.learn.evaluation.ranks import auc
 from outthink.learn.labels import Labelled
 from outthink.learn.train.base import Base, Shape
-from outthink.learn.train.tries import Example, Trie, batch, tries
+from outthink.learn.train.reader import Reader, in_batches, read
+from outthink.learn.train.tries import Example, Trie, tries
 from outthink.prompt import Prompt
 from outthink.tree import Tree
 from outthink.verifiers.families import Family
@@ -49,7 +51,7 @@ async def examples(
     whole: bool,
     soft: bool,
     last_step_only: bool,
-) -> list[Example]:
+) -> list[Example[float]]:
     """What a model of a family is shown of some solutions, exactly as it will be when it scores them in a search.
 
     Args:
@@ -93,81 +95,62 @@ class RewardTask:
         base: loaded in the head's shape.
         head: as the family has it.
         train, held_out: what is read.
-        batch_tokens: cap on a trie, and on a batch of them when held-out examples are read.
+        batch_tokens: cap on a trie, and on a batch of them.
     """
 
     def __init__(
-        self, base: Base, head: Head, train: Sequence[Example], held_out: Sequence[Example], *, batch_tokens: int
+        self,
+        base: Base,
+        head: Head,
+        train: Sequence[Example[float]],
+        held_out: Sequence[Example[float]],
+        *,
+        batch_tokens: int,
     ) -> None:
-        self.model: Module = _Judge(base, asyncio.run(settle(head, base.tokenizer.tokenize)))
+        settled = asyncio.run(settle(head, base.tokenizer.tokenize))
+        self.model: Module = Reader(base, lambda whole, states: _logit(settled, whole, states))
         self._train = list(tries(train, batch_tokens))
-        self._held_out = sorted(tries(held_out, batch_tokens), key=len)
+        self._held_out = list(tries(held_out, batch_tokens))
         self._batch_tokens = batch_tokens
         self.lengths = list(map(len, self._train))
 
     def loss(self, model: Module, places: Sequence[int]) -> Tensor:
         """Mean binary cross-entropy over all distinct steps."""
         chosen = [self._train[place] for place in places]
-        return _cross_entropy(_logits(model, chosen), chosen)
+        return _cross_entropy(read(model, chosen), chosen)
 
     def evaluate(self, model: Module) -> dict[str, float]:
         """Cross-entropy, and AUC against targets of a half and more, over all distinct held-out steps."""
         logits: list[float] = []
         total = 0.0
-        for chosen in self._batches():
-            said = _logits(model, chosen)
+        for chosen in in_batches(self._held_out, self._batch_tokens):
+            said = read(model, chosen)
             total += float(_cross_entropy(said, chosen)) * len(said)
             logits += said.tolist()
         if not logits:
             return {}
-        good = [trie.target(place) >= 0.5 for trie in self._held_out for place in trie.targets]
+        good = [target >= 0.5 for target in _targets(self._held_out)]
         return {"loss": total / len(logits), "auc": auc(logits, good)}
 
-    def _batches(self) -> list[list[Trie]]:
-        batches: list[list[Trie]] = []
-        for trie in self._held_out:
-            if not batches or (len(batches[-1]) + 1) * len(trie) > self._batch_tokens:
-                batches.append([])
-            batches[-1].append(trie)
-        return batches
+
+def _targets(chosen: Sequence[Trie[float]]) -> list[float]:
+    """What the score at each marked token should be: the mean of what its sequences say."""
+    return [sum(said) / len(said) for trie in chosen for said in trie.targets.values()]
 
 
-def _logits(model: Module, chosen: Sequence[Trie]) -> Tensor:
-    """One logit for each token of each trie that has a target, in order."""
-    ids, depths, sees = batch(chosen)
-    rows = torch.tensor([row for row, trie in enumerate(chosen) for _ in trie.targets])
-    columns = torch.tensor([place for trie in chosen for place in trie.targets])
-    device = next(model.parameters()).device
-    said: Tensor = model(*(each.to(device) for each in (ids, depths, sees, rows, columns)))
-    return said
+def _cross_entropy(logits: Tensor, chosen: Sequence[Trie[float]]) -> Tensor:
+    return binary_cross_entropy_with_logits(logits, torch.tensor(_targets(chosen), device=logits.device))
 
 
-def _cross_entropy(logits: Tensor, chosen: Sequence[Trie]) -> Tensor:
-    targets = torch.tensor([trie.target(place) for trie in chosen for place in trie.targets], device=logits.device)
-    return binary_cross_entropy_with_logits(logits.float(), targets)
-
-
-class _Judge(Module):  # type: ignore[misc]
-    """A base model that returns the logit of "good" at some positions."""
-
-    def __init__(self, base: Base, head: Head) -> None:
-        super().__init__()
-        self.base = base.model
-        self._lora = base.lora
-        self._head = head
-
-    def forward(self, ids: Tensor, depths: Tensor, sees: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Logits, [rows], of a batch of tries at some rows and columns."""
-        whole = self.base.get_base_model() if self._lora else self.base
-        states = whole.base_model(input_ids=ids, position_ids=depths, attention_mask=sees, use_cache=False)
-        hidden = states.last_hidden_state[rows, columns]
-        if isinstance(self._head, Pair):
-            # Only these two words of the vocabulary matter.
-            words = whole.get_output_embeddings().weight[[self._head.good, self._head.bad]]
-            said = linear(hidden, words.to(hidden.dtype)).float()
-            return said[:, 0] - said[:, 1]
-        said = whole.score(hidden.to(whole.score.weight.dtype)).float()
-        if isinstance(self._head, Value):
-            return self._head.scale * said[:, 0]
-        assert isinstance(self._head, Labels)
-        return said[:, self._head.good] - said[:, 1 - self._head.good]
+def _logit(head: Head, whole: Any, states: Tensor) -> Tensor:
+    """The logit of "good", from a model's last hidden states [tokens, width]."""
+    if isinstance(head, Pair):
+        # Only these two words of the vocabulary matter.
+        words = whole.get_output_embeddings().weight[[head.good, head.bad]]
+        said = linear(states, words.to(states.dtype)).float()
+        return said[:, 0] - said[:, 1]
+    said = whole.score(states.to(whole.score.weight.dtype)).float()
+    if isinstance(head, Value):
+        return head.scale * said[:, 0]
+    assert isinstance(head, Labels)
+    return said[:, head.good] - said[:, 1 - head.good]

@@ -67,7 +67,7 @@ def _reward(recipe: RewardRecipe, folder: Path, watch: Watch) -> Report:
     own = base.tokenizer.own
     words = Words(base.tokenizer, bos=own.bos_token or "", eos=own.eos_token or "")
 
-    def shown(some: Sequence[Labelled], *, soft: bool) -> list[Example]:
+    def shown(some: Sequence[Labelled], *, soft: bool) -> list[Example[float]]:
         return asyncio.run(
             examples(
                 some,
