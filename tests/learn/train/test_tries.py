@@ -67,14 +67,14 @@ def test_a_model_says_the_same_of_a_trie_and_of_its_sequences(tmp_path: Path, pr
     sequences = [(5, 6, 7, 8), (5, 6, 7, 9, 10), (5, 11), (5, 6, 12, 13, 14, 15)]
     alone = {ids: model(torch.tensor([ids])).last_hidden_state[0, -1] for ids in sequences}
     (trie,) = tries([example(*ids) for ids in sequences], 100)
-    short, long = (list(tries([example(*ids)], 600)) for ids in ((9, 9), [7] * 510))
+    short, long = (list(tries([example(*ids)], 600)) for ids in ((9, 9), [7] * 254))
 
     laid = batch([*long, trie, *short])
     states = model(laid.ids, position_ids=laid.depths, attention_mask=laid.sees, use_cache=False).last_hidden_state
     said = states[laid.rows, laid.columns]
 
     # The trie did not fit into the first row, the short one did.
-    assert laid.ids.shape == (2, 512) and laid.rows.tolist() == [0, 1, 1, 1, 1, 0]
+    assert laid.ids.shape == (2, 256) and laid.rows.tolist() == [0, 1, 1, 1, 1, 0]
     assert torch.isfinite(states).all()
     for place, state in zip(trie.targets, said[1:-1], strict=True):
         torch.testing.assert_close(

@@ -20,7 +20,7 @@ __all__ = ["Batch", "Example", "Trie", "batch", "tries"]
 T = TypeVar("T", float, int)
 
 # Short tries follow each other in rows of so many tokens, few enough that attention's square stays small.
-_ROW = 512
+_ROW = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
