@@ -10,12 +10,12 @@ from outthink.budget import Budget
 from outthink.cost import Usage
 from outthink.engines import Request, Sampling, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
-from outthink.errors import EngineError, UsageError, VerifierError
+from outthink.errors import BudgetExhausted, EngineError, UsageError, VerifierError
 from outthink.search import Search
 from outthink.strategies.beam import Beam
 from outthink.strategies.dvts import Dvts
 from outthink.strategies.sample import Sample
-from outthink.tree import Path
+from outthink.tree import Path, Tree
 from outthink.verifiers import Scores
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
 
@@ -222,3 +222,53 @@ async def test_a_cap_at_the_very_end_of_a_step_writes_no_step_after_it(new_searc
 
     assert (tip.depth, tip.length, tip.finish) == (2, cap, "length")
     assert len(capped.tree.nodes) == 3
+
+
+async def test_another_prompt_starts_anew_below_what_it_answers_to(new_search: SearchFactory) -> None:
+    engine = ScriptedEngine(steps=3, parameters=1)
+    search = new_search(engine=engine)
+    (first,) = await search.complete([search.root], 1)
+    messages = [{"role": "user", "content": "Try again."}]
+    turn = await search.ask(first, messages)
+    (second,) = await search.complete([turn], 1)
+
+    path = search.tree.path(second)
+    assert second.finished and len(path.nodes) == 3 and path.start is turn and path.messages == messages
+    assert path.ids[: len(turn.ids)] == list(b"Try again.") and first.text not in path.text
+    assert turn.parent == first.index and len(path.scores) == 3
+    assert search.tree.leaves == [first, second]
+    assert search.tree.cost.engine == engine.usage
+    again = Tree.from_bytes(search.tree.to_bytes())
+    assert again.digest() == search.tree.digest() and again.path(again.nodes[-1]).messages == messages
+
+
+async def test_a_reply_that_is_no_solution_takes_no_seat_no_score_and_no_vote(new_search: SearchFactory) -> None:
+    search = new_search(budget=Budget(samples=1))
+    (solution,) = await search.complete([search.root], 1)
+    aside = await search.ask(solution, [{"role": "user", "content": "What is wrong?"}], weight=0.0)
+    replies = await search.complete([aside], 2)
+
+    assert all(reply.finished and reply.weight == 0 for reply in replies)
+    assert all(not search.tree.path(reply).scores for reply in replies)
+    assert search.tree.leaves == [solution]
+
+
+async def test_parts_of_a_search_share_its_tree_and_budget_but_no_chance(new_search: SearchFactory) -> None:
+    search = new_search(budget=Budget(samples=3))
+    (child,) = await search.expand([search.root], 1)
+    parts = [search.part(0), search.part(1), search.part(0, root=child), search.part(0).part(1)]
+    assert [part.root for part in parts] == [search.root, search.root, child, search.root]
+    assert len({part.rng().random() for part in (search, *parts)}) == 4
+    await parts[0].complete([parts[0].root], 2)
+    with pytest.raises(BudgetExhausted):
+        await parts[1].complete([parts[1].root], 2)
+    assert parts[1].tree is search.tree
+
+
+async def test_steps_left_unscored_are_scored_with_what_follows(new_search: SearchFactory) -> None:
+    verifier = ScriptedVerifier()
+    search = new_search(verifier=verifier)
+    children = await search.expand([search.root], 2, scored=False)
+    assert verifier.usage.calls == 0 and all(child.score is None for child in children)
+    await search.expand(children[:1], 1)
+    assert verifier.usage.calls == 1 and children[0].score is not None and children[1].score is None

@@ -139,3 +139,12 @@ def test_weighted_has_the_largest_sum(candidates: list[Candidate]) -> None:
 def test_weighted_by_equal_scores_is_majority(keys: list[str | None], score: float) -> None:
     candidates = [held(key, score) for key in keys]
     assert weighted(candidates).key == majority(candidates).key
+
+
+def test_votes_count_their_weights() -> None:
+    votes = [("3", 0.9, 1.0), ("3", 0.9, 0.5), ("5", 0.4, 4.0)]
+    candidates = [Candidate(answer=key, key=key, score=score, weight=weight) for key, score, weight in votes]
+    majority, weighted = select.majority(candidates), select.weighted(candidates)
+    assert (majority.key, majority.votes, majority.weight) == ("5", 1, 4 / 5.5)
+    assert (weighted.key, weighted.weight) == ("5", pytest.approx(1.6 / (1.6 + 1.35)))
+    assert select.best(candidates).key == "3"

@@ -34,7 +34,9 @@ def make(made: Callable[..., T], given: object, where: str) -> T:
         name: (hints[name], ... if option.default is inspect.Parameter.empty else option.default)
         for name, option in signature.items()
     }
-    model = create_model("Options", __config__=ConfigDict(strict=True, protected_namespaces=()), **fields)
+    model = create_model(
+        "Options", __config__=ConfigDict(strict=True, protected_namespaces=(), arbitrary_types_allowed=True), **fields
+    )
     try:
         checked = model.model_validate(options)
     except ValidationError as error:

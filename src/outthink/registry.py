@@ -8,7 +8,7 @@ other packages in theirs:
     mine = "my_package.mine:Mine"
 
 An entry point names a class with keyword-only options. Options are checked against its signature, so the signature is
-the only place where they are written down.
+the only place where they are written down. A strategy's option that is a strategy is given as a spec, like any other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from outthink.errors import RecipeError
 from outthink.options import make, nearest
@@ -81,6 +81,10 @@ def make_verifier(spec: Spec, where: str = "verifier") -> Verifier:
 
 def make_strategy(spec: Spec, where: str = "strategy") -> Strategy:
     """The strategy a spec describes; raises like `make_engine`."""
+    from outthink.strategies import Strategy
+
+    if isinstance(spec, Strategy):
+        return spec
     strategy: Strategy = _make("strategies", spec, where)
     return strategy
 
@@ -108,7 +112,18 @@ def _make(group: Group, spec: Spec, where: str) -> Any:
             raise RecipeError(f"{where}.kind is missing; valid: {', '.join(kinds(group))}")
     else:
         raise RecipeError(f"{where}: expected a name or a mapping with `kind`, got {spec!r}")
-    return make(_load(group, kind, where), given, where)
+    made = _load(group, kind, where)
+    if group == "strategies":
+        given |= {part: make_strategy(given[part], f"{where}.{part}") for part in _parts(made) if part in given}
+    return make(made, given, where)
+
+
+def _parts(strategy: type[Any]) -> list[str]:
+    """The options of a strategy that are strategies themselves."""
+    from outthink.strategies import Strategy
+
+    hints = get_type_hints(strategy.__init__)
+    return [name for name, hint in hints.items() if Strategy in (hint, *get_args(hint))]
 
 
 def _load(group: Group, kind: str, where: str) -> type[Any]:

@@ -7,6 +7,7 @@ child is scored as soon as it is written, while its siblings are still being wri
 from __future__ import annotations
 
 import asyncio
+import copy
 import math
 import time
 from array import array
@@ -22,7 +23,7 @@ from outthink.engines import Engine, Request, Sampling, Step
 from outthink.errors import BudgetExhausted, UsageError, VerifierError
 from outthink.seeding import derive
 from outthink.select import Aggregate, aggregate
-from outthink.tree import Node, Path, Tree
+from outthink.tree import Message, Node, Path, Tree
 from outthink.verifiers import Verifier
 
 __all__ = ["Search"]
@@ -64,16 +65,30 @@ class Search:
         self._priority = priority
         self._ledger = Ledger(budget)
         self._start = time.perf_counter()
+        self._root = tree.root
+        self._part: tuple[int, ...] = (0,)
 
     @property
     def root(self) -> Node:
-        """The prompt."""
-        return self.tree.root
+        """Where this search, or this part of one, begins: the prompt, or an open node."""
+        return self._root
 
-    def rng(self, purpose: int) -> Random:
-        """A stream of random numbers for one part of a strategy, the same in every search with this seed."""
+    def part(self, number: int, root: Node | None = None) -> Search:
+        """A part of this search, for a strategy within the strategy: the same tree, budget and clock.
+
+        Args:
+            number: of the part among its siblings; its random numbers hang on it.
+            root: where it begins; where this one does if None.
+        """
+        part = copy.copy(self)
+        part._root = self._root if root is None else root
+        part._part = (*self._part, number)
+        return part
+
+    def rng(self) -> Random:
+        """Random numbers of this part, the same in every search with this seed."""
         # Drawn below -1, where no child's ordinal is, so that it shares nothing with the sampling seeds.
-        return Random(derive(self.root.seed, -1, purpose))
+        return Random(derive(self.tree.root.seed, -1, *self._part))
 
     def value(self, node: Node) -> float:
         """The path to `node` as one number in [0, 1]; 0 while it says nothing.
@@ -99,8 +114,49 @@ class Search:
                 raise
             self.tree.stopped = "seconds"
 
+    async def ask(self, below: Node, messages: Sequence[Message], *, weight: float = 1.0) -> Node:
+        """Put another prompt to the engine: an attempt to be revised, solutions to be merged, a question about one.
+
+        Args:
+            below: what it follows upon.
+            messages: the whole chat; the reply starts anew, and token caps with it.
+            weight: what solutions written from it count for; replies that are none have 0: they do not vote, take no
+                seat and are not scored.
+
+        Returns:
+            An open node, to be expanded or completed like the root.
+
+        Raises:
+            ContextTooSmall: it does not fit into the engine's context.
+        """
+        ids = await self._engine.encode(messages)
+        ordinal, below.children = below.children, below.children + 1
+        node = Node(
+            index=len(self.tree.nodes),
+            parent=below.index,
+            ordinal=ordinal,
+            depth=below.depth + 1,
+            length=0,
+            seed=derive(below.seed, ordinal, 0),
+            ids=array("i", ids),
+            text="",
+            finish="step",
+            began=self._now(),
+            written=self._now(),
+            weight=weight,
+            turn=True,
+        )
+        self.tree.nodes.append(node)
+        self.tree.turns[node.index] = list(messages)
+        return node
+
     async def expand(
-        self, nodes: Sequence[Node], n: int | Sequence[int], *, temperature: float | None = None
+        self,
+        nodes: Sequence[Node],
+        n: int | Sequence[int],
+        *,
+        temperature: float | None = None,
+        scored: bool = True,
     ) -> list[Node]:
         """Write `n` children of each node, one step long, and score them.
 
@@ -108,6 +164,7 @@ class Search:
             nodes: open nodes.
             n: children of every node, or one number a node.
             temperature: instead of the search's own.
+            scored: False leaves them to be scored together with what follows them.
 
         Returns:
             The children, node by node in the order given.
@@ -117,7 +174,7 @@ class Search:
             EngineError: the engine failed.
             VerifierError: the verifier failed or returned something that is no score.
         """
-        return await self._branch(nodes, n, whole=False, temperature=temperature)
+        return await self._branch(nodes, n, whole=False, temperature=temperature, scored=scored)
 
     async def complete(
         self, nodes: Sequence[Node], n: int | Sequence[int], *, temperature: float | None = None
@@ -129,13 +186,13 @@ class Search:
         Returns:
             The last node of each continuation.
         """
-        return await self._branch(nodes, n, whole=True, temperature=temperature)
+        return await self._branch(nodes, n, whole=True, temperature=temperature, scored=True)
 
     async def _branch(
-        self, nodes: Sequence[Node], n: int | Sequence[int], *, whole: bool, temperature: float | None
+        self, nodes: Sequence[Node], n: int | Sequence[int], *, whole: bool, temperature: float | None, scored: bool
     ) -> list[Node]:
         counts = [n] * len(nodes) if isinstance(n, int) else n
-        self._ledger.take_seats(sum(counts))
+        self._ledger.take_seats(sum(count for node, count in zip(nodes, counts, strict=True) if node.weight > 0))
         sampling = self._sampling if temperature is None else replace(self._sampling, temperature=temperature)
         async with task_group() as group:
             growing = []
@@ -143,11 +200,18 @@ class Search:
                 # Under a token budget every child sets its own tokens aside, so each is a request of its own.
                 for size in [count] * (count > 0) if self.budget.tokens is None else [1] * count:
                     first, node.children = node.children, node.children + size
-                    growing.append(group.create_task(self._grow(group, node, first, size, sampling, whole)))
+                    growing.append(group.create_task(self._grow(group, node, first, size, sampling, whole, scored)))
         return [child for task in growing for child in task.result()]
 
     async def _grow(
-        self, group: asyncio.TaskGroup, parent: Node, first: int, n: int, sampling: Sampling, whole: bool
+        self,
+        group: asyncio.TaskGroup,
+        parent: Node,
+        first: int,
+        n: int,
+        sampling: Sampling,
+        whole: bool,
+        scored: bool,
     ) -> list[Node]:
         """Write children `first` to `first + n - 1` of a node and have each scored in `group`."""
         room = sampling.max_tokens - parent.length
@@ -174,9 +238,11 @@ class Search:
                     if whole and tip.open:
                         tip.children = 1
                         continue
+                    if tip.weight == 0:
+                        continue
                     if not tip.finished:
                         self._ledger.return_seat()
-                    if self._verifier is not None:
+                    if self._verifier is not None and scored:
                         group.create_task(self._score(self._verifier, tip))
         finally:
             self._ledger.settle(granted, used)
@@ -199,6 +265,7 @@ class Search:
             cost=Cost(engine=step.usage),
             began=began,
             written=self._now(),
+            weight=parent.weight,
         )
         self.tree.nodes.append(node)
         return node

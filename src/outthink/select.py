@@ -39,11 +39,13 @@ class Candidate:
         answer: The answer as written, None when the solution states none.
         key: The key it is counted under (`canonical`, perhaps merged with an equal one), None without an answer.
         score: The aggregated score of the path in [0, 1], None where there is no verifier.
+        weight: What its vote counts for, above 0: how often it was drawn, or how far its strategy trusts it.
     """
 
     answer: str | None
     key: str | None
     score: float | None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Choice:
             first in the alphabet; None when no candidate has an answer.
         key: The key it was counted under.
         votes: How many candidates hold that key.
-        weight: Its share in [0, 1] of what the selection counts: of the votes, or of the scores.
+        weight: Its share in [0, 1] of what the selection counts: of the votes' weights, or of the weighted scores.
         candidates: How many candidates there were, with and without an answer.
     """
 
@@ -76,6 +78,7 @@ class _Ballot:
     key: str
     spellings: Counter[str]
     scores: tuple[float, ...]
+    weights: tuple[float, ...]
 
     @property
     def votes(self) -> int:
@@ -84,7 +87,11 @@ class _Ballot:
     @property
     def total(self) -> float:
         # fsum rounds once, so the sum does not depend on the order of the candidates.
-        return math.fsum(self.scores)
+        return math.fsum(score * weight for score, weight in zip(self.scores, self.weights, strict=True))
+
+    @property
+    def weight(self) -> float:
+        return math.fsum(self.weights)
 
 
 def aggregate(scores: Sequence[float], how: Aggregate) -> float:
@@ -110,13 +117,13 @@ def aggregate(scores: Sequence[float], how: Aggregate) -> float:
 
 
 def majority(candidates: Sequence[Candidate]) -> Choice:
-    """The most frequent answer: self-consistency, Wang et al. (2022, arXiv:2203.11171).
+    """The most frequent answer, each vote counting its weight: self-consistency, Wang et al. (2022, arXiv:2203.11171).
 
     Ties go to the shorter key, then to the first in the alphabet. Scores do not matter even then: a majority costs
     no verifier.
     """
     ballots = _ballots(candidates)
-    return _choose(ballots, candidates, rank=lambda ballot: (ballot.votes,), count=lambda ballot: ballot.votes)
+    return _choose(ballots, candidates, rank=lambda ballot: (ballot.weight,), count=lambda ballot: ballot.weight)
 
 
 def best(candidates: Sequence[Candidate]) -> Choice:
@@ -175,6 +182,7 @@ def _ballots(candidates: Sequence[Candidate]) -> list[_Ballot]:
             key=key,
             spellings=Counter(key if candidate.answer is None else candidate.answer for candidate in held),
             scores=tuple(candidate.score for candidate in held if candidate.score is not None),
+            weights=tuple(candidate.weight for candidate in held),
         )
         for key, held in holders.items()
     ]

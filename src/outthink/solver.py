@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import NamedTuple
 
@@ -212,10 +212,7 @@ class Solver:
         candidates = _candidates(tree, self._how(aggregate))
         merged = await self.grader.merge([c.key for c in candidates if c.key is not None])
         choice = SELECTIONS[select](
-            [
-                c if c.key is None else Candidate(answer=c.answer, key=merged.get(c.key, c.key), score=c.score)
-                for c in candidates
-            ]
+            [c if c.key is None else replace(c, key=merged.get(c.key, c.key)) for c in candidates]
         )
         if problem.answer is None:
             return Conclusion(choice, None, None)
@@ -241,7 +238,7 @@ def _candidates(tree: Tree, how: Aggregate) -> Sequence[Candidate]:
     for leaf in tree.leaves:
         answer = extract_answer(tree.path(leaf).text)
         key = None if answer is None else canonical(answer)
-        found.append(Candidate(answer=answer, key=key, score=_score(tree, leaf, how)))
+        found.append(Candidate(answer=answer, key=key, score=_score(tree, leaf, how), weight=leaf.weight))
     return found
 
 

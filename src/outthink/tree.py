@@ -23,21 +23,21 @@ Finish = Literal["step", "end", "length", "context"]
 Message = dict[str, str]
 """One chat message: `role` and `content`."""
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(slots=True, kw_only=True)
 class Node:
-    """One step: its tokens, its score, its cost. The root holds the prompt.
+    """One step: its tokens, its score, its cost; or a prompt, of which the root holds the first.
 
     Args:
         index: position in the tree, in the order of writing.
         parent: index of the parent; -1 for the root.
         ordinal: number among its siblings, given when the step was asked for.
-        depth: steps from the root.
-        length: tokens written from the root to the end of this step.
+        depth: nodes from the root.
+        length: tokens written from the prompt to the end of this step.
         seed: from which the seeds of its children follow.
-        ids: token ids, exactly as sampled (for the root: the prompt's).
+        ids: token ids, exactly as sampled, or the prompt's.
         text: the text of the ids.
         finish: why writing stopped here.
         logprob: sum of the tokens' log-probabilities, where the engine was asked for them.
@@ -45,6 +45,8 @@ class Node:
         cost: what this step alone cost.
         began, written, scored: seconds since the search began; NaN where it did not happen.
         children: how many children were asked for.
+        weight: what the vote of a solution that ends here counts for; 0 is no vote. Steps inherit their parent's.
+        turn: whether it is a later prompt, hung below what it answers to (an attempt to revise, say).
     """
 
     index: int
@@ -63,10 +65,17 @@ class Node:
     written: float = 0.0
     scored: float | None = None
     children: int = 0
+    weight: float = 1.0
+    turn: bool = False
+
+    @property
+    def starts(self) -> bool:
+        """Whether it is a prompt: what follows is a solution, or a reply, of its own."""
+        return self.turn or self.parent < 0
 
     @property
     def finished(self) -> bool:
-        """Whether the solution ends here; only finished solutions vote."""
+        """Whether the model ended its writing here; only finished solutions vote."""
         return self.finish == "end"
 
     @property
@@ -82,7 +91,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Root to node: a partial or finished solution."""
+    """Prompt to node: a partial or finished solution."""
 
     tree: Tree
     node: Node
@@ -93,11 +102,24 @@ class Path:
         return self.tree.question
 
     @property
+    def start(self) -> Node:
+        """The prompt it answers."""
+        node = self.node
+        while not node.starts:
+            node = self.tree.nodes[node.parent]
+        return node
+
+    @property
+    def messages(self) -> list[Message]:
+        """The chat it answers."""
+        return self.tree.turns.get(self.start.index, self.tree.messages)
+
+    @property
     def nodes(self) -> list[Node]:
-        """The written nodes, first to last, without the root."""
+        """The written nodes, first to last, without the prompt."""
         nodes = self.tree.nodes
         found, node = [], self.node
-        while node.parent >= 0:
+        while not node.starts:
             found.append(node)
             node = nodes[node.parent]
         found.reverse()
@@ -113,7 +135,7 @@ class Path:
         """The steps that have no score yet: all after the last one that has."""
         nodes = self.tree.nodes
         found, node = [], self.node
-        while node.parent >= 0 and node.score is None:
+        while not node.starts and node.score is None:
             if not node.blank:
                 found.append(node)
             node = nodes[node.parent]
@@ -128,7 +150,7 @@ class Path:
     @property
     def ids(self) -> list[int]:
         """Token ids of prompt and steps: the state an engine continues from."""
-        ids = list(self.tree.root.ids)
+        ids = list(self.start.ids)
         for node in self.nodes:
             ids.extend(node.ids)
         return ids
@@ -148,12 +170,14 @@ class Tree:
         messages: the chat messages that posed it, for engines that cannot take token ids.
         nodes: the root, then every step in the order of writing.
         stopped: what ended the search before its strategy was done ("samples", "tokens", "seconds"), if anything.
+        turns: the chat messages of later prompts, by their nodes' indices.
     """
 
     question: str
     messages: list[Message]
     nodes: list[Node]
     stopped: str | None = None
+    turns: dict[int, list[Message]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         # Thousands of nodes help nobody, and asyncio formats results on its way out.
@@ -208,8 +232,8 @@ class Tree:
 
     @property
     def leaves(self) -> list[Node]:
-        """The ends of finished solutions, in the order of writing."""
-        return [node for node in self.nodes if node.finished]
+        """The ends of the finished solutions that vote, in the order of writing."""
+        return [node for node in self.nodes if node.finished and node.weight > 0]
 
     @property
     def cost(self) -> Cost:
@@ -222,7 +246,7 @@ class Tree:
 
     def tokens(self, node: Node) -> int:
         """How many tokens a step took, also where an engine that continues by text has no ids for them."""
-        return len(node.ids) if node.parent < 0 else node.length - self.nodes[node.parent].length
+        return len(node.ids) if node.starts else node.length - self.nodes[node.parent].length
 
     def states(self) -> list[int]:
         """A number for each node, the same for those whose paths are alike token by token: they are one state."""
@@ -254,7 +278,7 @@ class Tree:
         while stack:
             node = stack.pop()
             parts = [node.depth, node.ordinal, node.ids.tolist(), node.text, node.finish, node.logprob, node.score]
-            hasher.update(json.dumps(parts).encode())
+            hasher.update(json.dumps([*parts, node.weight, self.turns.get(node.index)]).encode())
             stack.extend(reversed(offspring.get(node.index, [])))
         return hasher.hexdigest()
 
@@ -265,6 +289,7 @@ class Tree:
             "question": self.question,
             "messages": self.messages,
             "stopped": self.stopped,
+            "turns": list(self.turns.items()),
             "nodes": {name: [_pack(getattr(node, name)) for node in self.nodes] for name in _COLUMNS},
             "usage": {
                 model: {name: [getattr(getattr(n.cost, model), name) for n in self.nodes] for name in _USAGE}
@@ -285,7 +310,7 @@ class Tree:
             if document["format"] != _FORMAT:
                 raise ValueError(f"tree format {document['format']}, this version reads {_FORMAT}")
             nodes = list(_nodes(document))
-            return cls(document["question"], document["messages"], nodes, document["stopped"])
+            return cls(document["question"], document["messages"], nodes, document["stopped"], dict(document["turns"]))
         except (zlib.error, KeyError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(f"not a stored tree: {error!r}") from error
 

@@ -118,7 +118,7 @@ async def test_dvts_is_independent_beam_searches(new_search: SearchFactory) -> N
 
     apart = new_search()
     for subtree in range(3):
-        await step_search(apart, partial(top, width=4), n=4, max_steps=40, group=subtree)
+        await step_search(apart.part(subtree), partial(top, width=4), n=4, max_steps=40)
     assert together.tree.digest() == apart.tree.digest()
 
 

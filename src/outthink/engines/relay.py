@@ -52,7 +52,7 @@ class Relay:
         self.abandoned = Usage()
         self._fleet = fleet
         self._key = key
-        self._start = Prefix(path.tree.messages, path.ids, path.text)
+        self._start = Prefix(path.messages, path.ids, path.text)
         self._request = request
         self._flops = flops
         self._tips = [_Tip() for _ in range(request.n)]

@@ -91,7 +91,7 @@ class Scripted:
         if self._seconds_per_call:
             await asyncio.sleep(self._seconds_per_call)
         tip = path.node
-        right = tip.parent < 0 or tip.text.startswith(RIGHT)
+        right = tip.starts or tip.text.startswith(RIGHT)
         for sibling in range(request.n):
             # Greedy writing has no randomness but the question's own: some problems it gets right, others it does not.
             greedy = request.sampling.temperature == 0
@@ -105,16 +105,17 @@ class Scripted:
         self, path: Path, tip: Node, request: Request, sibling: int, seed: int, right: bool
     ) -> Iterator[Step]:
         written = 0
-        prompt = len(path.tree.root.ids) + tip.length
-        for depth in range(tip.depth, self._steps if request.whole else tip.depth + 1):
+        prompt = len(path.start.ids) + tip.length
+        begun = len(path.nodes)
+        for depth in range(begun, self._steps if request.whole else begun + 1):
             right = right and uniform(seed, depth) < self._success
             last = depth + 1 >= self._steps
             text = self._text(path.question, derive(seed, depth, 0), right, last) + ("" if last else request.separator)
             ids, finish = self._cut(text.encode(), prompt, written, request, "end" if last else "step")
             written += len(ids)
             # The first to write computes the prompt; everybody after finds the prefix in the cache.
-            opening = depth == tip.depth
-            computed = prompt if len(path.tree.nodes) == 1 and sibling == 0 else 0
+            opening = depth == begun
+            computed = prompt if tip.starts and tip.children == request.n and sibling == 0 else 0
             usage = self._count(computed if opening else 0, prompt - computed if opening else 0, len(ids), opening)
             decoded = ids.decode(errors="replace")
             yield Step(sibling=sibling, ids=list(ids), text=decoded, finish=finish, usage=usage, logprob=None)

@@ -5,13 +5,14 @@ A strategy knows only `Search`. It is a frozen dataclass of its own options and 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from outthink.search import Search
 
 __all__ = ["Strategy"]
 
 
+@runtime_checkable
 class Strategy(Protocol):
     """A way to spend a budget."""
 

@@ -51,7 +51,7 @@ class Dvts:
         keep_best = partial(top, width=self.width)
         await gather(
             *(
-                step_search(search, keep_best, n=self.width, max_steps=self.max_steps, group=subtree)
+                step_search(search.part(subtree), keep_best, n=self.width, max_steps=self.max_steps)
                 for subtree in range(self.n // self.width)
             )
         )

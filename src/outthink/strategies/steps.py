@@ -14,7 +14,7 @@ Allocator = Callable[[Sequence[float], int, Random], list[int]]
 """From the scores of the open nodes and the seats to fill, how many children each node gets; they sum to the seats."""
 
 
-async def step_search(search: Search, allocate: Allocator, *, n: int, max_steps: int, group: int = 0) -> None:
+async def step_search(search: Search, allocate: Allocator, *, n: int, max_steps: int) -> None:
     """Search step by step until `n` solutions are finished.
 
     A finished solution keeps its seat: the remaining seats are shared out among the open nodes, so finished solutions
@@ -26,9 +26,8 @@ async def step_search(search: Search, allocate: Allocator, *, n: int, max_steps:
         allocate: shares out the seats.
         n: seats.
         max_steps: rounds.
-        group: number of this loop among those of the same search, for its own random numbers.
     """
-    rng = search.rng(group)
+    rng = search.rng()
     nodes, counts, seats = [search.root], [n], n
     for step in range(1, max_steps + 1):
         write = search.complete if step == max_steps else search.expand

@@ -58,6 +58,8 @@ class _View:
 
     def _row(self, node: Node) -> tuple[Text, Text]:
         score, text = step_row(node, dim=node.index not in self._kept)
+        if node.turn:
+            text.append("asked anew", "dim italic")
         text.append(f"  {self._tree.tokens(node)} tokens", "dim")
         if node.finish in ("length", "context"):
             text.append(f", out of {'tokens' if node.finish == 'length' else 'context'}", "dim yellow")
