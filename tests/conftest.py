@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def new_search() -> SearchFactory:
         aggregate: Aggregate = "last",
         seed: int = 0,
         question: str = "What is six times seven?",
+        partners: Mapping[str, Engine] | None = None,
     ) -> Search:
         return Search(
             Tree.plant(question, [{"role": "user", "content": question}], list(question.encode()), seed),
@@ -45,6 +46,7 @@ def new_search() -> SearchFactory:
             separator="\n\n",
             budget=budget or Budget(),
             aggregate=aggregate,
+            partners=partners,
         )
 
     return make

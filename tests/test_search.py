@@ -1,6 +1,6 @@
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +15,7 @@ from outthink.search import Search
 from outthink.strategies.beam import Beam
 from outthink.strategies.dvts import Dvts
 from outthink.strategies.sample import Sample
-from outthink.tree import Path, Tree
+from outthink.tree import Message, Path, Tree
 from outthink.verifiers import Scores
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
 
@@ -272,3 +272,28 @@ async def test_steps_left_unscored_are_scored_with_what_follows(new_search: Sear
     assert verifier.usage.calls == 0 and all(child.score is None for child in children)
     await search.expand(children[:1], 1)
     assert verifier.usage.calls == 1 and children[0].score is not None and children[1].score is None
+
+
+async def test_partners_continue_what_the_engine_began(new_search: SearchFactory) -> None:
+    weak, strong = ScriptedEngine(success=0.0, steps=2), ScriptedEngine(success=1.0, steps=2)
+    search = new_search(engine=weak, partners={"strong": strong})
+    (draft,) = await search.expand([search.root], 1)
+    (better,) = await search.complete([search.root], 1, by="strong")
+
+    assert draft.text.startswith("wrong") and search.tree.path(better).text.startswith("right")
+    assert search.tree.cost.engine == weak.usage + strong.usage
+    with pytest.raises(UsageError, match="no partner engine 'wise', but strong"):
+        await search.expand([draft], 1, by="wise")
+
+
+async def test_a_partner_of_another_vocabulary_answers_its_own_prompts_only(new_search: SearchFactory) -> None:
+    class Foreign(ScriptedEngine):
+        async def encode(self, messages: Sequence[Message]) -> list[int]:
+            return [letter + 1 for letter in await super().encode(messages)]
+
+    search = new_search(partners={"other": Foreign()})
+    with pytest.raises(UsageError, match="name a model of the same family"):
+        await search.expand([search.root], 1, by="other")
+    turn = await search.ask(search.root, search.tree.messages, by="other")
+    (leaf,) = await search.complete([turn], 1, by="other")
+    assert leaf.finished

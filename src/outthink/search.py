@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from array import array
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from random import Random
@@ -41,6 +41,7 @@ class Search:
         budget: what may be spent.
         aggregate: how a path's step scores become one number.
         priority: lower goes first where the engine has more requests than room.
+        partners: further engines, by name, for strategies that use several; their costs count as the engine's.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Search:
         budget: Budget,
         aggregate: Aggregate,
         priority: int = 0,
+        partners: Mapping[str, Engine] | None = None,
     ) -> None:
         self.tree = tree
         self.budget = budget
@@ -63,6 +65,8 @@ class Search:
         self._separator = separator
         self._aggregate = aggregate
         self._priority = priority
+        self._partners = partners or {}
+        self._alike: dict[tuple[str, int], bool] = {}
         self._ledger = Ledger(budget)
         self._start = time.perf_counter()
         self._root = tree.root
@@ -114,7 +118,9 @@ class Search:
                 raise
             self.tree.stopped = "seconds"
 
-    async def ask(self, below: Node, messages: Sequence[Message], *, weight: float = 1.0) -> Node:
+    async def ask(
+        self, below: Node, messages: Sequence[Message], *, weight: float = 1.0, by: str | None = None
+    ) -> Node:
         """Put another prompt to the engine: an attempt to be revised, solutions to be merged, a question about one.
 
         Args:
@@ -122,6 +128,7 @@ class Search:
             messages: the whole chat; the reply starts anew, and token caps with it.
             weight: what solutions written from it count for; replies that are none have 0: they do not vote, take no
                 seat and are not scored.
+            by: the partner that is to answer; the search's own engine if None.
 
         Returns:
             An open node, to be expanded or completed like the root.
@@ -129,7 +136,7 @@ class Search:
         Raises:
             ContextTooSmall: it does not fit into the engine's context.
         """
-        ids = await self._engine.encode(messages)
+        ids = await self._writer(by).encode(messages)
         ordinal, below.children = below.children, below.children + 1
         node = Node(
             index=len(self.tree.nodes),
@@ -157,6 +164,7 @@ class Search:
         *,
         temperature: float | None = None,
         scored: bool = True,
+        by: str | None = None,
     ) -> list[Node]:
         """Write `n` children of each node, one step long, and score them.
 
@@ -165,6 +173,7 @@ class Search:
             n: children of every node, or one number a node.
             temperature: instead of the search's own.
             scored: False leaves them to be scored together with what follows them.
+            by: the partner that writes; the search's own engine if None.
 
         Returns:
             The children, node by node in the order given.
@@ -174,10 +183,15 @@ class Search:
             EngineError: the engine failed.
             VerifierError: the verifier failed or returned something that is no score.
         """
-        return await self._branch(nodes, n, whole=False, temperature=temperature, scored=scored)
+        return await self._branch(nodes, n, whole=False, temperature=temperature, scored=scored, by=by)
 
     async def complete(
-        self, nodes: Sequence[Node], n: int | Sequence[int], *, temperature: float | None = None
+        self,
+        nodes: Sequence[Node],
+        n: int | Sequence[int],
+        *,
+        temperature: float | None = None,
+        by: str | None = None,
     ) -> list[Node]:
         """Write `n` continuations of each node to the solution's end; like `expand` otherwise.
 
@@ -186,11 +200,19 @@ class Search:
         Returns:
             The last node of each continuation.
         """
-        return await self._branch(nodes, n, whole=True, temperature=temperature, scored=True)
+        return await self._branch(nodes, n, whole=True, temperature=temperature, scored=True, by=by)
 
     async def _branch(
-        self, nodes: Sequence[Node], n: int | Sequence[int], *, whole: bool, temperature: float | None, scored: bool
+        self,
+        nodes: Sequence[Node],
+        n: int | Sequence[int],
+        *,
+        whole: bool,
+        temperature: float | None,
+        scored: bool,
+        by: str | None,
     ) -> list[Node]:
+        engine = await self._continuing(nodes, by)
         counts = [n] * len(nodes) if isinstance(n, int) else n
         self._ledger.take_seats(sum(count for node, count in zip(nodes, counts, strict=True) if node.weight > 0))
         sampling = self._sampling if temperature is None else replace(self._sampling, temperature=temperature)
@@ -200,11 +222,37 @@ class Search:
                 # Under a token budget every child sets its own tokens aside, so each is a request of its own.
                 for size in [count] * (count > 0) if self.budget.tokens is None else [1] * count:
                     first, node.children = node.children, node.children + size
-                    growing.append(group.create_task(self._grow(group, node, first, size, sampling, whole, scored)))
+                    growing.append(
+                        group.create_task(self._grow(engine, group, node, first, size, sampling, whole, scored))
+                    )
         return [child for task in growing for child in task.result()]
+
+    def _writer(self, by: str | None) -> Engine:
+        if by is None:
+            return self._engine
+        if by not in self._partners:
+            known = ", ".join(self._partners) or "none"
+            raise UsageError(f"there is no partner engine {by!r}, but {known}; name it under `partners` in the recipe")
+        return self._partners[by]
+
+    async def _continuing(self, nodes: Sequence[Node], by: str | None) -> Engine:
+        """The engine that is to continue some nodes, once it is known to read their prompts as the same ids."""
+        engine = self._writer(by)
+        for node in nodes if by is not None else ():
+            path = Path(self.tree, node)
+            place = (by or "", path.start.index)
+            if place not in self._alike:
+                self._alike[place] = await engine.encode(path.messages) == list(path.start.ids)
+            if not self._alike[place]:
+                raise UsageError(
+                    f"partner {by!r} splits text into other tokens than the engine that began, and cannot continue its "
+                    "steps; name a model of the same family"
+                )
+        return engine
 
     async def _grow(
         self,
+        engine: Engine,
         group: asyncio.TaskGroup,
         parent: Node,
         first: int,
@@ -229,7 +277,7 @@ class Search:
         )
         tips, used, began = [parent] * n, 0, self._now()
         try:
-            async with aclosing(self._engine.sample(Path(self.tree, parent), request)) as steps:
+            async with aclosing(engine.sample(Path(self.tree, parent), request)) as steps:
                 async for step in steps:
                     tip = tips[step.sibling]
                     tip = self._write(step, tip, first + step.sibling if tip is parent else 0, began)

@@ -26,6 +26,7 @@ def solve(
     strategy: Strategy | Spec | None = None,
     engine: Engine | Spec = "llamacpp",
     verifier: Verifier | Spec | None = "rules",
+    partners: Mapping[str, Engine | Spec] | None = None,
     select: Select = "weighted",
     aggregate: Aggregate | None = None,
     prompt: Prompt | None = None,
@@ -42,6 +43,7 @@ def solve(
         strategy: how the budget is spent, as an object or a spec; sixteen samples by default.
         engine: what writes: `kind`, `kind:model`, a mapping, or an engine object. The embedded model by default.
         verifier: what judges, likewise; None if nothing is to be scored.
+        partners: further engines, likewise, by the names that strategies call them.
         select: how finished paths become one answer.
         aggregate: how step scores become one number; the verifier's own way if None.
         prompt: how the question is put and where steps end.
@@ -65,6 +67,7 @@ def solve(
             strategy=strategy,
             engine=engine,
             verifier=verifier,
+            partners=partners,
             select=select,
             aggregate=aggregate,
             prompt=prompt,
@@ -81,6 +84,7 @@ async def asolve(
     strategy: Strategy | Spec | None = None,
     engine: Engine | Spec = "llamacpp",
     verifier: Verifier | Spec | None = "rules",
+    partners: Mapping[str, Engine | Spec] | None = None,
     select: Select = "weighted",
     aggregate: Aggregate | None = None,
     prompt: Prompt | None = None,
@@ -93,7 +97,11 @@ async def asolve(
     if strategy is None:
         strategy = Sample()
     chosen = make_strategy(strategy) if isinstance(strategy, str | Mapping) else strategy
-    writes = make_engine(engine) if isinstance(engine, str | Mapping) else engine
+    writes, others = _made(engine), {name: _made(partner) for name, partner in (partners or {}).items()}
     judges = make_verifier(verifier) if isinstance(verifier, str | Mapping) else verifier
-    async with Solver(engine=writes, verifier=judges, prompt=prompt, sampling=sampling) as solver:
+    async with Solver(engine=writes, verifier=judges, partners=others, prompt=prompt, sampling=sampling) as solver:
         return await solver.solve(problem, chosen, select=select, aggregate=aggregate, budget=budget, seed=seed)
+
+
+def _made(engine: Engine | Spec) -> Engine:
+    return make_engine(engine) if isinstance(engine, str | Mapping) else engine

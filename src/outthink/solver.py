@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -87,6 +87,7 @@ class Solver:
         verifier: judges; opened and closed here. None if nothing is to be scored.
         prompt: how questions are put and where steps end.
         sampling: how steps are sampled.
+        partners: further engines, by the names that strategies call them; opened and closed here.
     """
 
     def __init__(
@@ -94,11 +95,13 @@ class Solver:
         *,
         engine: Engine,
         verifier: Verifier | None = None,
+        partners: Mapping[str, Engine] | None = None,
         prompt: Prompt | None = None,
         sampling: Sampling | None = None,
     ) -> None:
         self.engine = engine
         self.verifier = verifier
+        self.partners = dict(partners or {})
         self._prompt = prompt or Prompt()
         self._sampling = sampling or Sampling()
         self.grader = Grader()
@@ -106,8 +109,9 @@ class Solver:
 
     async def __aenter__(self) -> Solver:
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.engine.close)
-            await self.engine.open()
+            for engine in (self.engine, *self.partners.values()):
+                stack.push_async_callback(engine.close)
+                await engine.open()
             if self.verifier is not None:
                 stack.push_async_callback(self.verifier.close)
                 await self.verifier.open(self.engine)
@@ -198,6 +202,7 @@ class Solver:
                 budget=Budget(samples=strategy.samples) & (budget or Budget()),
                 aggregate=self._how(aggregate),
                 priority=priority,
+                partners=self.partners,
             )
             await search.run(strategy)
         except EngineDown:

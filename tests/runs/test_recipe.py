@@ -67,6 +67,8 @@ def test_what_cannot_change_a_result_is_not_part_of_the_runs_identity(tmp_path: 
         ("problems.limit=many", r"problems\.limit: .*'many'"),
         ("engine.kind=lamacpp", r"engine: .*'lamacpp'; did you mean 'llamacpp'\?"),
         ("engine.stepz=2", r"engine: unknown key 'stepz'; did you mean 'steps'\?"),
+        ("partners={big: {kind: scripted, stepz: 2}}", r"partners\.big: unknown key 'stepz'; did you mean 'steps'\?"),
+        ("partners=scripted", "partners: expected engines by name"),
         ("verifier=rulez", r"verifier: .*did you mean 'rules'\?"),
         ("verifier=null", "'sample-4' reads scores; name a verifier"),
         ("sampling={heat: 1}", "sampling: unknown key 'heat'"),

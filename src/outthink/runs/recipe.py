@@ -35,7 +35,18 @@ from outthink.strategies import Strategy
 
 __all__ = ["ProblemSource", "Recipe", "StrategyEntry", "compose", "load_recipe", "parse_recipe", "read_recipe"]
 
-_KEYS = ("problems", "prompt", "engine", "verifier", "sampling", "budget", "strategies", "seeds", "in_flight")
+_KEYS = (
+    "problems",
+    "prompt",
+    "engine",
+    "partners",
+    "verifier",
+    "sampling",
+    "budget",
+    "strategies",
+    "seeds",
+    "in_flight",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +92,7 @@ class Recipe:
         problems: where the problems come from.
         prompt: how a question is put.
         engine: what writes.
+        partners: further engines, by the names that strategies call them.
         verifier: what judges; None for none.
         sampling: how steps are sampled.
         strategies: how budgets are spent, each over all problems.
@@ -92,6 +104,7 @@ class Recipe:
     problems: ProblemSource
     prompt: Prompt
     engine: Spec
+    partners: Mapping[str, Spec]
     verifier: Spec | None
     sampling: Sampling
     strategies: tuple[StrategyEntry, ...]
@@ -153,12 +166,18 @@ def compose(given: Mapping[str, Any], entries: tuple[StrategyEntry, ...], where:
     engine, verifier = given.get("engine", "llamacpp"), given.get("verifier")
     # Made once here so that a wrong option is found before anything is loaded; opened only by the run.
     make_engine(engine)
+    partners = given.get("partners", {})
+    if not isinstance(partners, Mapping):
+        raise RecipeError(f"partners: expected engines by name, got {partners!r}")
+    for name, partner in partners.items():
+        make_engine(partner, f"partners.{name}")
     if verifier is not None:
         make_verifier(verifier)
     return Recipe(
         problems=make(ProblemSource, given["problems"], "problems"),
         prompt=make(Prompt, given.get("prompt", {}), "prompt"),
         engine=engine,
+        partners=partners,
         verifier=verifier,
         sampling=make(Sampling, given.get("sampling", {}), "sampling"),
         strategies=entries,

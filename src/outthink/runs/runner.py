@@ -92,7 +92,10 @@ async def run(
             return
         engine = make_engine(recipe.engine)
         verifier = None if recipe.verifier is None else make_verifier(recipe.verifier)
-        async with Solver(engine=engine, verifier=verifier, prompt=recipe.prompt, sampling=recipe.sampling) as solver:
+        partners = {name: make_engine(spec, f"partners.{name}") for name, spec in recipe.partners.items()}
+        async with Solver(
+            engine=engine, verifier=verifier, partners=partners, prompt=recipe.prompt, sampling=recipe.sampling
+        ) as solver:
             tally.start()
             admission = Admission(engine, recipe.sampling, recipe.in_flight)
 
