@@ -44,6 +44,8 @@ def trees(draw: st.DrawFn) -> Tree:
         finish = draw(st.sampled_from(["step", "end", "length", "context"]))
         node = grow(tree, parent, text=draw(texts), finish=finish, score=draw(scores))
         node.logprob = draw(st.none() | st.floats(-50, 0))
+        told = draw(st.none() | st.lists(st.floats(0, 100, width=32)))
+        node.confidences = None if told is None else array("f", told)
         node.scored = draw(st.none() | st.floats(0, 100))
         node.cost = Cost(engine=draw(usages), verifier=draw(usages))
     tree.stopped = draw(st.none() | st.just("tokens"))

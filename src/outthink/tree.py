@@ -41,6 +41,7 @@ class Node:
         text: the text of the ids.
         finish: why writing stopped here.
         logprob: sum of the tokens' log-probabilities, where the engine was asked for them.
+        confidences: of the tokens, first to last, where the engine was asked for them.
         score: the verifier's, in [0, 1]; None while there is none.
         cost: what this step alone cost.
         began, written, scored: seconds since the search began; NaN where it did not happen.
@@ -59,6 +60,7 @@ class Node:
     text: str
     finish: Finish
     logprob: float | None = None
+    confidences: array[float] | None = None
     score: float | None = None
     cost: Cost = field(default_factory=Cost)
     began: float = 0.0
@@ -156,9 +158,19 @@ class Path:
         return ids
 
     @property
+    def tokens(self) -> int:
+        """How many tokens prompt and steps have, as far as the engine tells the prompt's."""
+        return len(self.start.ids) + self.node.length
+
+    @property
     def text(self) -> str:
         """The solution so far, without the prompt."""
         return "".join(node.text for node in self.nodes)
+
+    @property
+    def confidences(self) -> list[float]:
+        """The confidences of all tokens written so far; none where the engine was not asked for them."""
+        return [each for node in self.nodes for each in node.confidences or ()]
 
 
 @dataclass(slots=True, repr=False)
@@ -169,7 +181,8 @@ class Tree:
         question: the question as asked.
         messages: the chat messages that posed it, for engines that cannot take token ids.
         nodes: the root, then every step in the order of writing.
-        stopped: what ended the search before its strategy was done ("samples", "tokens", "seconds"), if anything.
+        stopped: what ended the search before its strategy was done ("samples", "tokens", "seconds", "flops"), if
+            anything.
         turns: the chat messages of later prompts, by their nodes' indices.
     """
 
@@ -329,6 +342,8 @@ def _nodes(document: dict[str, Any]) -> Iterator[Node]:
     for index, values in enumerate(zip(*(columns[name] for name in _COLUMNS), strict=True)):
         row = dict(zip(_COLUMNS, values, strict=True))
         row["ids"] = array("i", row["ids"])
+        if row["confidences"] is not None:
+            row["confidences"] = array("f", row["confidences"])
         yield Node(index=index, cost=Cost(engine=next(engine), verifier=next(verifier)), **row)
 
 

@@ -82,6 +82,7 @@ class Imitation:
         strips: whether its template strips the reply it continues.
         echoes: whether it sends the reply it continues along.
         priorities, tells_cached: of vLLM.
+        tells_logprobs: of a plain endpoint, for each piece.
         key: it wants to see.
         endless: falls silent in the middle of a stream.
         poison: prompts that hold this id make it fail.
@@ -100,6 +101,7 @@ class Imitation:
     echoes: bool = False
     priorities: bool = True
     tells_cached: bool = True
+    tells_logprobs: bool = False
     key: str | None = None
     endless: bool = False
     poison: int | None = None
@@ -256,7 +258,8 @@ class Imitation:
         for sibling, ids, text, last in _interleaved(found, self.gather):
             choice = {"index": sibling, "text": text, "token_ids": ids, "finish_reason": None}
             if "logprobs" in body:
-                choice["logprobs"] = {"token_logprobs": [-0.5] * len(ids)}
+                top = {f"token_id:{token}": -0.5 - token for token in range(body["logprobs"])}
+                choice["logprobs"] = {"token_logprobs": [-0.5] * len(ids), "top_logprobs": [top] * len(ids)}
             if last:
                 choice |= {"finish_reason": found[sibling].finish, "stop_reason": found[sibling].matched}
             yield {"choices": [choice]}
@@ -287,6 +290,8 @@ class Imitation:
             meta = {"prompt_tokens": len(body["input_ids"]), "cached_tokens": cached, "finish_reason": reason}
             if body["return_logprob"]:
                 meta["output_token_logprobs"] = [[-0.5, token, None] for token in all_ids]
+                top = [[-0.5 - token, token, None] for token in range(body["top_logprobs_num"])]
+                meta["output_top_logprobs"] = [top] * len(all_ids)
             yield {"index": sibling, "output_ids": all_ids, "text": all_text, "meta_info": meta}
         yield "[DONE]"
 
@@ -329,13 +334,22 @@ class Imitation:
         for sibling, written in enumerate(found):
             for start in range(0, len(written.text), self.gather):
                 text = written.text[start : start + self.gather]
-                said = {"delta": {"content": text}} if self.kind == "chat" else {"text": text}
+                said: dict[str, Any] = {"delta": {"content": text}} if self.kind == "chat" else {"text": text}
+                if self.tells_logprobs and "logprobs" in body:
+                    said["logprobs"] = self._text_logprobs(body)
                 yield {"choices": [{"index": sibling, **said, "finish_reason": None}]}
             yield {"choices": [{"index": sibling, "delta": {}, "finish_reason": written.finish}]}
         if "stream_options" in body:
             tokens = sum(len(each.ids) for each in found)
             yield {"choices": [], "usage": {"prompt_tokens": 50, "completion_tokens": tokens}}
         yield "[DONE]"
+
+    def _text_logprobs(self, body: dict[str, Any]) -> dict[str, Any]:
+        if self.kind == "completions":
+            top = {f"t{token}": -0.5 - token for token in range(body["logprobs"])}
+            return {"token_logprobs": [-0.5], "top_logprobs": [top]}
+        tops = [{"token": f"t{token}", "logprob": -0.5 - token} for token in range(body.get("top_logprobs", 0))]
+        return {"content": [{"token": "t0", "logprob": -0.5, "top_logprobs": tops}]}
 
 
 def prompt_of(messages: Sequence[Message]) -> str:

@@ -17,6 +17,7 @@ from outthink.search import Search
 from outthink.strategies.beam import Beam
 from outthink.strategies.sample import Sample
 from outthink.tree import Tree
+from outthink.verifiers import Verifier
 from outthink.verifiers.judge import Judge
 from outthink.verifiers.rules import Rules
 
@@ -35,11 +36,18 @@ async def engine(default_model: Path) -> AsyncIterator[LlamaCpp]:
     await engine.close()
 
 
-async def new_search(engine: LlamaCpp, *, budget: Budget | None = None, seed: int = 0, **sampling: object) -> Search:
+async def new_search(
+    engine: LlamaCpp,
+    *,
+    budget: Budget | None = None,
+    seed: int = 0,
+    verifier: Verifier | None = None,
+    **sampling: object,
+) -> Search:
     return Search(
         Tree.plant(QUESTION, MESSAGES, await engine.encode(MESSAGES), seed),
         engine=engine,
-        verifier=Rules(),
+        verifier=verifier or Rules(),
         sampling=Sampling(**{"max_step_tokens": 40, "max_tokens": 160, **sampling}),  # type: ignore[arg-type]
         separator="\n\n",
         budget=budget or Budget(),
@@ -123,6 +131,18 @@ async def test_log_probabilities_are_summed_over_the_step(engine: LlamaCpp) -> N
         assert child.logprob is not None and -100 < child.logprob < 0
 
 
+async def test_every_token_has_a_confidence_and_top_logprobs_change_nothing_else(engine: LlamaCpp) -> None:
+    written = []
+    for top in (0, 5):
+        search = await new_search(engine, top_logprobs=top)
+        (tip,) = await search.complete([search.root], 1, temperature=0.0)
+        written.append(search.tree.path(tip))
+    plain, told = written
+    assert told.ids == plain.ids and plain.confidences == []
+    assert len(told.confidences) == sum(len(node.ids) for node in told.nodes)
+    assert all(0 < confidence < 100 for confidence in told.confidences)
+
+
 async def test_caps_hold(engine: LlamaCpp) -> None:
     search = await new_search(engine, max_step_tokens=3, max_tokens=5)
     (child,) = await search.expand([search.root], 1)
@@ -185,8 +205,7 @@ async def test_the_judge_scores_steps_with_the_engine_itself(engine: LlamaCpp) -
     for of in ("step", "solution"):
         judge = Judge(of=of)  # type: ignore[arg-type]
         await judge.open(engine)
-        search = await new_search(engine)
-        search._verifier = judge
+        search = await new_search(engine, verifier=judge)
         await search.run(Sample(n=2))
         for leaf in search.tree.leaves:
             assert all(0 < score < 1 for score in search.tree.path(leaf).scores)

@@ -19,8 +19,8 @@ async def detokenize(ids: list[int]) -> str:
     return "".join(TEXTS[each] for each in ids)
 
 
-def reader(n: int = 1) -> LlamaCppReader:
-    return LlamaCppReader(n, tokenize=tokenize, detokenize=detokenize)
+def reader(n: int = 1, top: int = 0) -> LlamaCppReader:
+    return LlamaCppReader(n, top=top, tokenize=tokenize, detokenize=detokenize)
 
 
 def event(content: str, tokens: list[int], predicted: int, stop: str | None = None, **more: Any) -> dict[str, Any]:
@@ -67,6 +67,18 @@ async def test_ids_inside_a_character_are_found() -> None:
     await it.read(event("so", [5], 1))
     chunk = await it.read(event("😀", [218], 4))
     assert (chunk.ids, chunk.tokens, chunk.text) == (SMILE, 3, "😀")
+
+
+async def test_every_token_has_a_confidence_those_inside_a_character_that_of_its_last() -> None:
+    told = [{"logprob": -0.5, "top_logprobs": [{"logprob": -0.5}, {"logprob": -2.5}, {"logprob": -9.0}]}]
+    it = reader(top=2)
+    chunks = [
+        await it.read(event("so", [5], 1, completion_probabilities=told)),
+        await it.read(event("😀", [218], 4, completion_probabilities=told)),
+        await it.read(event("", [], 4, "limit", completion_probabilities=[])),
+    ]
+    assert [chunk.confidences for chunk in chunks] == [[1.5], [1.5] * 3, []]
+    assert (await reader().read(event("so", [5], 1, completion_probabilities=told))).confidences == []
 
 
 async def test_what_was_held_back_before_a_character_is_no_part_of_it() -> None:

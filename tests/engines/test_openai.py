@@ -22,6 +22,7 @@ from outthink.seeding import derive
 from outthink.strategies.beam import Beam
 from outthink.strategies.sample import Sample
 from outthink.tree import Node, Tree
+from outthink.verifiers import Verifier
 from outthink.verifiers.judge import Judge
 from outthink.verifiers.scripted import Scripted
 
@@ -47,17 +48,25 @@ async def opened(imitation: Imitation, **options: Any) -> AsyncIterator[OpenAI]:
 
 
 async def new_search(
-    engine: OpenAI, *, seed: int = 0, question: str = QUESTION, budget: Budget | None = None, **sampling: Any
+    engine: OpenAI,
+    *,
+    seed: int = 0,
+    verifier: Verifier | None = None,
+    question: str = QUESTION,
+    budget: Budget | None = None,
+    priority: int = 0,
+    **sampling: Any,
 ) -> Search:
     messages = [{"role": "user", "content": question}]
     return Search(
         Tree.plant(question, messages, await engine.encode(messages), seed),
         engine=engine,
-        verifier=Scripted(),
+        verifier=verifier or Scripted(),
         sampling=Sampling(**{"max_step_tokens": 60, "max_tokens": 200, **sampling}),
         separator="\n\n",
         budget=budget or Budget(),
         aggregate="last",
+        priority=priority,
     )
 
 
@@ -205,6 +214,30 @@ async def test_log_probabilities_are_summed_over_the_step() -> None:
             await search.complete([search.root], 3)
             for node in search.tree.nodes[1:]:
                 assert node.logprob == pytest.approx(-0.5 * len(node.ids))
+                assert node.confidences is None
+
+
+@pytest.mark.parametrize("kind", ID_KINDS)
+@pytest.mark.parametrize("gather", [1, 7])
+@pytest.mark.parametrize("whole", [True, False])
+async def test_every_token_has_its_confidence(kind: str, gather: int, whole: bool) -> None:
+    async with serving(Imitation(kind, gather=gather)) as server, opened(server) as engine:
+        search = await new_search(engine, top_logprobs=3)
+        await (search.complete if whole else search.expand)([search.root], 3)
+        for node in search.tree.nodes[1:]:
+            assert node.logprob is None and list(node.confidences or ()) == [1.5] * len(node.ids)
+
+
+@pytest.mark.parametrize("kind", ["chat", "completions"])
+async def test_plain_endpoints_tell_confidences_too(kind: str) -> None:
+    async with serving(Imitation(kind, gather=5, tells_logprobs=True)) as server, opened(server) as engine:
+        search = await new_search(engine, top_logprobs=3)
+        (tip,) = await search.complete([search.root], 1)
+        path = search.tree.path(tip)
+        assert path.confidences == [1.5] * -(-len(path.text) // 5), "one a piece, since that is what the server tells"
+        plain = await new_search(engine, logprobs=True)
+        (tip,) = await plain.complete([plain.root], 1)
+        assert tip.logprob is not None and not plain.tree.path(tip).confidences
 
 
 @pytest.mark.parametrize("kind", ID_KINDS)
@@ -246,8 +279,7 @@ async def test_more_siblings_than_the_server_may_have_go_in_groups() -> None:
 async def test_priorities_are_sent_where_the_server_has_them() -> None:
     for priorities in (True, False):
         async with serving(Imitation(priorities=priorities)) as server, opened(server) as engine:
-            search = await new_search(engine)
-            search._priority = 7
+            search = await new_search(engine, priority=7)
             await search.expand([search.root], 1)
             assert server.bodies[-1].get("priority") == (7 if priorities else None)
 
@@ -431,8 +463,7 @@ async def test_the_judge_asks_servers_that_know_token_ids() -> None:
         async with serving(Imitation(kind)) as server, opened(server) as engine:
             judge = Judge(of="solution")
             await judge.open(engine)
-            search = await new_search(engine)
-            search._verifier = judge
+            search = await new_search(engine, verifier=judge)
             await search.run(Sample(n=2))
             # The imitation holds the first option for e times as likely as the second.
             scores = [score for leaf in search.tree.leaves for score in search.tree.path(leaf).scores]

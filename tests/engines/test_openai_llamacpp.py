@@ -22,6 +22,7 @@ from outthink.solver import Solver
 from outthink.strategies.beam import Beam
 from outthink.strategies.sample import Sample
 from outthink.tree import Tree
+from outthink.verifiers import Verifier
 from outthink.verifiers.judge import Judge
 from outthink.verifiers.rules import Rules
 
@@ -42,11 +43,11 @@ def server(default_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         running.kill()
 
 
-async def new_search(engine: OpenAI, *, seed: int = 0, **sampling: Any) -> Search:
+async def new_search(engine: OpenAI, *, seed: int = 0, verifier: Verifier | None = None, **sampling: Any) -> Search:
     return Search(
         Tree.plant(QUESTION, MESSAGES, await engine.encode(MESSAGES), seed),
         engine=engine,
-        verifier=Rules(),
+        verifier=verifier or Rules(),
         sampling=Sampling(**{"max_step_tokens": 40, "max_tokens": 120, **sampling}),
         separator="\n\n",
         budget=Budget(),
@@ -160,8 +161,7 @@ async def test_the_judge_asks_the_server(server: Running) -> None:
     async with opened(server) as engine:
         judge = Judge()
         await judge.open(engine)
-        search = await new_search(engine)
-        search._verifier = judge
+        search = await new_search(engine, verifier=judge)
         await search.run(Sample(n=2))
         scores = [score for leaf in search.tree.leaves for score in search.tree.path(leaf).scores]
         assert scores and all(0 < score < 1 for score in scores)

@@ -24,6 +24,7 @@ from outthink.solver import Solver
 from outthink.strategies.beam import Beam
 from outthink.strategies.sample import Sample
 from outthink.tree import Tree
+from outthink.verifiers import Verifier
 from outthink.verifiers.judge import Judge
 from outthink.verifiers.scripted import Scripted
 from tiny import tiny_llama
@@ -51,11 +52,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         running.kill()
 
 
-async def new_search(engine: OpenAI, *, seed: int = 0, **sampling: Any) -> Search:
+async def new_search(engine: OpenAI, *, seed: int = 0, verifier: Verifier | None = None, **sampling: Any) -> Search:
     return Search(
         Tree.plant(QUESTION, MESSAGES, await engine.encode(MESSAGES), seed),
         engine=engine,
-        verifier=Scripted(),
+        verifier=verifier or Scripted(),
         sampling=Sampling(**{"temperature": 1.0, "max_step_tokens": 60, "max_tokens": 200, **sampling}),
         separator="\n\n",
         budget=Budget(),
@@ -156,6 +157,16 @@ async def test_log_probabilities_are_summed_over_the_step(server: Running) -> No
             assert node.logprob is not None and -12 * len(node.ids) < node.logprob < 0
 
 
+async def test_every_token_has_a_confidence(server: Running) -> None:
+    async with opened(server) as engine:
+        one, whole = await new_search(engine, top_logprobs=5), await new_search(engine, top_logprobs=5)
+        await one.expand([one.root], 4)
+        await whole.complete([whole.root], 4)
+        for node in (*one.tree.nodes[1:], *whole.tree.nodes[1:]):
+            assert len(node.confidences or ()) == len(node.ids)
+            assert all(0 < confidence <= 100 for confidence in node.confidences or ())
+
+
 async def test_caps_hold(server: Running) -> None:
     async with opened(server) as engine:
         search = await new_search(engine, max_step_tokens=5, max_tokens=9)
@@ -218,8 +229,7 @@ async def test_the_judge_asks_the_server(server: Running) -> None:
     async with opened(server) as engine:
         judge = Judge()
         await judge.open(engine)
-        search = await new_search(engine)
-        search._verifier = judge
+        search = await new_search(engine, verifier=judge)
         await search.run(Sample(n=3))
         scores = [score for leaf in search.tree.leaves for score in search.tree.path(leaf).scores]
         assert scores and all(0 < score < 1 for score in scores)

@@ -33,9 +33,10 @@ def test_every_step_but_the_last_holds_a_separator_that_its_last_token_completes
         assert "\n\n" not in text[: len(text) - len(pieces[ids[-1]])]
 
 
-def test_the_log_probabilities_of_a_step_are_summed() -> None:
+def test_the_log_probabilities_of_a_step_are_summed_and_its_confidences_kept() -> None:
     splitter = StepSplitter("\n\n")
-    assert splitter.feed([1, 2], "a\n", -1.5) is None
-    step = splitter.feed([3], "\n", -0.25)
-    assert step is not None and step.logprob == -1.75
+    assert splitter.feed([1, 2], "a\n", -1.5, [9.0, 8.0]) is None
+    step = splitter.feed([3], "\n", -0.25, [7.0])
+    assert step is not None and step.logprob == -1.75 and step.confidences == [9.0, 8.0, 7.0]
+    assert splitter.rest().confidences == []
     assert len(splitter) == 0

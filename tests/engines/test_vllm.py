@@ -23,6 +23,7 @@ from outthink.solver import Solver
 from outthink.strategies.beam import Beam
 from outthink.strategies.sample import Sample
 from outthink.tree import Tree
+from outthink.verifiers import Verifier
 from outthink.verifiers.judge import Judge
 from outthink.verifiers.scripted import Scripted
 from tiny import tiny_llama
@@ -53,13 +54,19 @@ async def engine(model: Path) -> AsyncIterator[Vllm]:
 
 
 async def new_search(
-    engine: Vllm, *, question: str = "", budget: Budget | None = None, seed: int = 0, **sampling: object
+    engine: Vllm,
+    *,
+    question: str = "",
+    budget: Budget | None = None,
+    seed: int = 0,
+    verifier: Verifier | None = None,
+    **sampling: object,
 ) -> Search:
     messages = [*MESSAGES, {"role": "user", "content": question}] if question else MESSAGES
     return Search(
         Tree.plant(question, messages, await engine.encode(messages), seed),
         engine=engine,
-        verifier=Scripted(),
+        verifier=verifier or Scripted(),
         sampling=Sampling(**{"max_step_tokens": 40, "max_tokens": 160, "temperature": 1.0, **sampling}),  # type: ignore[arg-type]
         separator="\n\n",
         budget=budget or Budget(),
@@ -145,6 +152,14 @@ async def test_log_probabilities_are_those_of_the_tokens(engine: Vllm) -> None:
     assert all(node.logprob is not None and node.logprob < 0 for node in search.tree.nodes[1:])
 
 
+async def test_every_token_has_a_confidence(engine: Vllm) -> None:
+    search = await new_search(engine, top_logprobs=5)
+    await search.complete([search.root], 2)
+    for node in search.tree.nodes[1:]:
+        assert node.logprob is None and len(node.confidences or ()) == len(node.ids)
+        assert all(0 < confidence <= 100 for confidence in node.confidences or ())
+
+
 async def test_a_path_without_room_is_refused(engine: Vllm) -> None:
     with pytest.raises(ContextTooSmall, match="context holds 512"):
         await engine.encode([{"role": "user", "content": "apples " * 600}])
@@ -161,8 +176,7 @@ async def test_choosing_gives_probabilities_that_add_up(engine: Vllm) -> None:
 async def test_the_judge_scores_steps_with_the_engine_itself(engine: Vllm) -> None:
     judge = Judge()
     await judge.open(engine)
-    search = await new_search(engine)
-    search._verifier = judge
+    search = await new_search(engine, verifier=judge)
     await search.run(Sample(n=2))
     assert all(node.score is not None for node in search.tree.nodes[1:] if not node.blank)
 

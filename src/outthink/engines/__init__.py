@@ -27,6 +27,8 @@ class Sampling:
         max_step_tokens: cap on one step, in tokens.
         max_tokens: cap on one solution, in tokens.
         logprobs: whether each step carries the sum of its tokens' log-probabilities.
+        top_logprobs: candidates at each token from whose log-probabilities its confidence is computed (20 in DeepConf,
+            and the most that OpenAI and vLLM as it comes allow); 0 asks for none.
     """
 
     temperature: float = 0.8
@@ -36,6 +38,7 @@ class Sampling:
     max_step_tokens: int = 256
     max_tokens: int = 1024
     logprobs: bool = False
+    top_logprobs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ class Step:
         text: their text, without special tokens.
         finish: "step" where a sibling can go on after this step (and does, if the request was `whole`).
         logprob: sum of the tokens' log-probabilities, if asked for.
+        confidences: of its tokens, first to last, if asked for; see `engines.logprobs.confidence`.
         usage: what this step cost.
     """
 
@@ -83,6 +87,7 @@ class Step:
     text: str
     finish: Finish
     logprob: float | None = None
+    confidences: Sequence[float] = ()
     usage: Usage
 
     @property
@@ -96,12 +101,16 @@ class Engine(Protocol):
 
     `usage` is the engine's own count of everything it did since it was opened; the costs of all trees sum to it.
     `parallel` is how many siblings it can write at the same time. `room` is how many tokens its prefix cache holds,
-    known once it is open; None where it cannot tell.
+    known once it is open; None where it cannot tell. `parameters` is its model's size, known once it is open; 0 where
+    it cannot tell.
     """
 
     usage: Usage
     parallel: int
     room: int | None
+
+    @property
+    def parameters(self) -> int: ...
 
     async def open(self) -> None:
         """Load the model. Called once, before anything else."""

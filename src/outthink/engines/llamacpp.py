@@ -62,7 +62,7 @@ class LlamaCpp:
         self._http: Any = None
         self._pool: ThreadPoolExecutor | None = None
         self._slots = Slots(parallel)
-        self._parameters = 0
+        self.parameters = 0
         self.room: int | None = context * parallel
         self.usage = Usage()
 
@@ -81,7 +81,7 @@ class LlamaCpp:
             base_url=self._server.listening_address, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
         )
         self._pool = ThreadPoolExecutor(self.parallel, thread_name_prefix="llamacpp")
-        self._parameters = (await self._get("/v1/models"))["data"][0]["meta"]["n_params"]
+        self.parameters = (await self._get("/v1/models"))["data"][0]["meta"]["n_params"]
 
     async def close(self) -> None:
         """Free the model."""
@@ -117,7 +117,7 @@ class LlamaCpp:
             async with self._slots.hold(n, request.priority):
                 try:
                     # Closed here and now when the caller leaves early: the slots are free only after that.
-                    async with aclosing(self._run(body, stream)) as steps:
+                    async with aclosing(self._run(body, stream, request.sampling.top_logprobs)) as steps:
                         async for step in steps:
                             delivered += 1
                             yield step
@@ -172,10 +172,10 @@ class LlamaCpp:
                 "adapter made for another model"
             ) from error
 
-    async def _run(self, body: dict[str, Any], stream: Stream) -> AsyncGenerator[Step]:
+    async def _run(self, body: dict[str, Any], stream: Stream, top: int) -> AsyncGenerator[Step]:
         """Let a thread wait for llama.cpp and hand over what it hears; abandoning the iterator ends the request."""
         loop = asyncio.get_running_loop()
-        reader = LlamaCppReader(body["n"], tokenize=self.tokenize, detokenize=self._detokenize)
+        reader = LlamaCppReader(body["n"], top=top, tokenize=self.tokenize, detokenize=self._detokenize)
         heard: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
         def receive(chunk: dict[str, Any]) -> bool:
@@ -215,7 +215,7 @@ class LlamaCpp:
         return text
 
     def _flops(self, tokens: int) -> float:
-        return forward_flops(self._parameters, tokens)
+        return forward_flops(self.parameters, tokens)
 
     async def _post(self, path: str, body: dict[str, Any]) -> Any:
         if self._http is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from outthink.engines.logprobs import confidence
 from outthink.engines.stream import Chunk
 from outthink.tree import Finish
 
@@ -18,9 +19,11 @@ class LlamaCppReader:
     sent: the others are found again by tokenising the character, and checked by their number. If the model spelt it in
     another way than the tokenizer does, its ids stay unknown, and the sibling is cut in front of it. Text that may
     become the separator is held back while its ids are sent: where it becomes none, it is found again from the ids.
+    The tokens of such a character count as confident as the last one, whose candidates are told.
 
     Args:
         n: siblings.
+        top: candidates at each token that its confidence is computed from; 0 computes none.
         tokenize: the ids of a text.
         detokenize: the text of ids.
     """
@@ -29,9 +32,11 @@ class LlamaCppReader:
         self,
         n: int,
         *,
+        top: int,
         tokenize: Callable[[str], Awaitable[list[int]]],
         detokenize: Callable[[list[int]], Awaitable[str]],
     ) -> None:
+        self._top = top
         self._tokenize = tokenize
         self._detokenize = detokenize
         self._written = [0] * n
@@ -50,15 +55,23 @@ class LlamaCppReader:
         self._held[sibling] = [] if text else self._held[sibling] + ids
         if event["stop"]:
             text += await self._last_words(event)
+        told = event.get("completion_probabilities", [])
         return Chunk(
             sibling=sibling,
             ids=ids,
             text=text,
             tokens=tokens,
-            logprob=sum(token["logprob"] for token in event.get("completion_probabilities", [])),
+            logprob=sum(token["logprob"] for token in told),
+            confidences=self._confidences(told, len(ids)),
             finish=_finish(event) if event["stop"] else None,
             prompt=prompt,
         )
+
+    def _confidences(self, told: Sequence[dict[str, Any]], tokens: int) -> list[float]:
+        if not (self._top and told):
+            return []
+        known = [confidence((top["logprob"] for top in token["top_logprobs"]), self._top) for token in told]
+        return known[-1:] * (tokens - len(known)) + known
 
     async def _found(self, text: str, sent: list[int], tokens: int) -> list[int]:
         """The ids of a character of which only the last was sent; none if they cannot be found."""

@@ -24,7 +24,7 @@ def completion(ids: Sequence[int], request: Request) -> dict[str, Any]:
         "min_p": sampling.min_p,
         "seed": request.seed,
         "stop": [] if request.whole else [request.separator],
-        "n_probs": 1 if sampling.logprobs else 0,
+        "n_probs": max(sampling.top_logprobs, int(sampling.logprobs)),
         "cache_prompt": True,
         "return_tokens": True,
         "timings_per_token": True,

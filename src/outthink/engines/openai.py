@@ -75,7 +75,7 @@ class OpenAI:
         self._parallel = parallel
         self._timeout = timeout
         self._patience = patience
-        self._parameters = parameters
+        self.parameters = parameters
         self._seeded = seeded
         self._fleet: Fleet | None = None
         self.mode: Literal["ids", "text"] | None = None
@@ -211,4 +211,4 @@ class OpenAI:
         return self._fleet
 
     def _flops(self, tokens: int) -> float:
-        return forward_flops(self._parameters, tokens)
+        return forward_flops(self.parameters, tokens)

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import zlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from random import Random
 
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
@@ -42,6 +43,8 @@ class Scripted:
         context: tokens that fit; None is no limit.
         parameters: size of the pretended model, for FLOPs.
         parallel: siblings written at the same time (no limit is enforced; it is a hint to the runner).
+        confidence_noise: standard deviation of a step's confidence, which all its tokens have: 12 on average where the
+            step is right, 10 where it is wrong; told if `sampling.top_logprobs` asks for it.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Scripted:
         context: int | None = None,
         parameters: int = 0,
         parallel: int = 64,
+        confidence_noise: float = 1.0,
     ) -> None:
         self._success = success
         self._steps = steps
@@ -64,7 +68,8 @@ class Scripted:
         self._seconds_per_call = seconds_per_call
         self._fault_rate = fault_rate
         self._context = context
-        self._parameters = parameters
+        self.parameters = parameters
+        self._confidence_noise = confidence_noise
         self.parallel = parallel
         self.room: int | None = None
         self.usage = Usage()
@@ -83,6 +88,10 @@ class Scripted:
                 f"the prompt has {len(ids)} tokens and the context holds {self._context}; raise engine.context"
             )
         return ids
+
+    async def tokenize(self, text: str) -> list[int]:
+        """The bytes of the text."""
+        return list(text.encode())
 
     async def sample(self, path: Path, request: Request) -> AsyncGenerator[Step]:
         """Write each sibling in turn."""
@@ -107,7 +116,8 @@ class Scripted:
         written = 0
         prompt = len(path.start.ids) + tip.length
         begun = len(path.nodes)
-        for depth in range(begun, self._steps if request.whole else begun + 1):
+        # Made to go on after its end, it takes one more last step.
+        for depth in range(begun, max(begun + 1, self._steps) if request.whole else begun + 1):
             right = right and uniform(seed, depth) < self._success
             last = depth + 1 >= self._steps
             text = self._text(path.question, derive(seed, depth, 0), right, last) + ("" if last else request.separator)
@@ -118,7 +128,11 @@ class Scripted:
             computed = prompt if tip.starts and tip.children == request.n and sibling == 0 else 0
             usage = self._count(computed if opening else 0, prompt - computed if opening else 0, len(ids), opening)
             decoded = ids.decode(errors="replace")
-            yield Step(sibling=sibling, ids=list(ids), text=decoded, finish=finish, usage=usage, logprob=None)
+            told = self._confidence(derive(seed, depth, 1), right)
+            confidences = [told] * len(ids) if request.sampling.top_logprobs else []
+            yield Step(
+                sibling=sibling, ids=list(ids), text=decoded, finish=finish, usage=usage, confidences=confidences
+            )
             if finish != "step" or written >= request.max_tokens:
                 return
 
@@ -130,6 +144,9 @@ class Scripted:
         if not right:
             answer = 1000 + draw % self._wrong_answers
         return f"{words} The answer is {answer}."
+
+    def _confidence(self, draw: int, right: bool) -> float:
+        return max(0.0, (12.0 if right else 10.0) + Random(draw).gauss(0.0, self._confidence_noise))
 
     def _cut(self, text: bytes, prompt: int, written: int, request: Request, finish: Finish) -> tuple[bytes, Finish]:
         """Hold the caps: of the step, of the request, of the context."""
@@ -145,7 +162,7 @@ class Scripted:
             generated_tokens=generated,
             calls=int(opening),
             seconds=self._seconds_per_token * generated + (self._seconds_per_call if opening else 0.0),
-            flops=forward_flops(self._parameters, computed + generated),
+            flops=forward_flops(self.parameters, computed + generated),
         )
         self.usage += usage
         return usage

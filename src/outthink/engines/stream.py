@@ -24,6 +24,7 @@ class Chunk(NamedTuple):
         text: their text.
         tokens: how many tokens were written.
         logprob: sum of their log-probabilities.
+        confidences: one a token, if asked for.
         finish: why the sibling stopped; None while it goes on.
         prompt: prompt tokens computed and read from a cache, where the server has told.
         unseen: tokens on the server's bill that came with no chunk.
@@ -34,6 +35,7 @@ class Chunk(NamedTuple):
     text: str
     tokens: int
     logprob: float = 0.0
+    confidences: Sequence[float] = ()
     finish: Finish | None = None
     prompt: tuple[int, int] | None = None
     unseen: int = 0
@@ -139,7 +141,7 @@ class Stream:
 
     def _gather(self, sibling: _Sibling, chunk: Chunk) -> Piece | None:
         sibling.length += chunk.tokens
-        piece = sibling.splitter.feed(chunk.ids, chunk.text, chunk.logprob)
+        piece = sibling.splitter.feed(chunk.ids, chunk.text, chunk.logprob, chunk.confidences)
         keep = len(self._request.separator) - 1
         sibling.tail = "" if piece or not keep else (sibling.tail + chunk.text)[-keep:]
         if piece is not None:
@@ -160,6 +162,7 @@ class Stream:
             text=piece.text,
             finish=finish,
             logprob=piece.logprob if self._request.sampling.logprobs else None,
+            confidences=piece.confidences,
             usage=self._bill(number, over),
         )
 

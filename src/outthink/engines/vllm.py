@@ -178,6 +178,11 @@ class Vllm:
         return normalised([told[option] for option in options]), usage
 
     @property
+    def parameters(self) -> int:
+        """The model's size."""
+        return self._model.parameters
+
+    @property
     def _model(self) -> Model:
         if self._opened is None:
             raise EngineError("the engine is not open; use `async with` or call open() first")

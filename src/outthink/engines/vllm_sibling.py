@@ -9,6 +9,7 @@ from typing import Any
 
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
+from outthink.engines.logprobs import confidence
 from outthink.engines.splitter import Piece, StepSplitter
 from outthink.errors import EngineError
 from outthink.tree import Finish
@@ -139,7 +140,7 @@ class Sibling:
             # that several tokens spell out is found in the text.
             stop=None if request.whole else [request.separator],
             stop_token_ids=None if request.whole else list(self._separators),
-            logprobs=0 if sampling.logprobs else None,
+            logprobs=sampling.top_logprobs or (0 if sampling.logprobs else None),
             output_kind=RequestOutputKind.DELTA if request.whole else RequestOutputKind.FINAL_ONLY,
             stream_interval=_GATHER if request.whole else None,
             skip_clone=True,
@@ -153,7 +154,7 @@ class Sibling:
                 break
             text = self._characters.step(self._model.tokenizer.backend_tokenizer, token) or ""
             logprob = part.logprobs[place][token].logprob if part.logprobs else 0.0
-            piece = self._splitter.feed([token], text, logprob)
+            piece = self._splitter.feed([token], text, logprob, self._confidences(part, place))
             if piece is not None:
                 pieces.append(piece)
             elif len(self._splitter) >= self._request.sampling.max_step_tokens and self._request.whole:
@@ -164,6 +165,10 @@ class Sibling:
         for piece in pieces:
             last = end is not None and piece is pieces[-1]
             emit(self._step(piece, end if last and end is not None else "step", last))
+
+    def _confidences(self, part: Any, place: int) -> list[float]:
+        top = self._request.sampling.top_logprobs
+        return [confidence((told.logprob for told in part.logprobs[place].values()), top)] if top else []
 
     def _end(self, part: Any) -> Finish | None:
         """How the sibling ends with this part; None if it goes on, or was abandoned."""
@@ -199,6 +204,7 @@ class Sibling:
             text=piece.text,
             finish=finish,
             logprob=piece.logprob if self._request.sampling.logprobs else None,
+            confidences=piece.confidences,
             usage=bill,
         )
 

@@ -51,7 +51,8 @@ class LlamaCppServer:
 
     async def write(self, prefix: Prefix, request: Request, stream: Stream) -> AsyncGenerator[Chunk]:
         """Continue token ids."""
-        reader = LlamaCppReader(request.n, tokenize=self.tokenize, detokenize=self._detokenize)
+        top = request.sampling.top_logprobs
+        reader = LlamaCppReader(request.n, top=top, tokenize=self.tokenize, detokenize=self._detokenize)
         async with aclosing(self._http.events("/completion", completion(prefix.ids, request))) as events:
             async for event in events:
                 yield await reader.read(event)

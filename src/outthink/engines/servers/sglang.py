@@ -8,6 +8,7 @@ from typing import Any
 
 from outthink.engines import Request
 from outthink.engines.http import Http, Refused
+from outthink.engines.logprobs import confidence
 from outthink.engines.retry import Fault
 from outthink.engines.servers import Prefix
 from outthink.engines.servers.token_texts import TokenTexts
@@ -67,7 +68,7 @@ class SglangServer:
 
     async def write(self, prefix: Prefix, request: Request, stream: Stream) -> AsyncGenerator[Chunk]:
         """Continue token ids."""
-        tokens, characters = [0] * request.n, [0] * request.n
+        tokens, characters, top = [0] * request.n, [0] * request.n, request.sampling.top_logprobs
         async with aclosing(self._http.events("/generate", self._body(prefix.ids, request))) as events:
             async for event in events:
                 sibling, told = event.get("index", 0), event["meta_info"]
@@ -77,12 +78,14 @@ class SglangServer:
                 tokens[sibling] += len(ids)
                 characters[sibling] += len(text)
                 logprobs = [each[0] for each in told.get("output_token_logprobs", [])[-len(ids) :]] if ids else []
+                candidates = told.get("output_top_logprobs", [])[-len(ids) :] if ids and top else []
                 chunk = Chunk(
                     sibling=sibling,
                     ids=ids,
                     text=text,
                     tokens=len(ids),
                     logprob=sum(logprobs),
+                    confidences=[confidence((logprob for logprob, *_ in each), top) for each in candidates],
                     finish=self._finish(told["finish_reason"], len(prefix.ids) + tokens[sibling], request),
                     prompt=(told["prompt_tokens"] - told["cached_tokens"], told["cached_tokens"]),
                 )
@@ -124,7 +127,8 @@ class SglangServer:
                 "stop": [] if request.whole else [request.separator],
                 "no_stop_trim": True,
             },
-            "return_logprob": sampling.logprobs,
+            "return_logprob": sampling.logprobs or sampling.top_logprobs > 0,
+            "top_logprobs_num": sampling.top_logprobs,
             "stream": True,
         }
 

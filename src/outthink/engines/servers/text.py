@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from outthink.engines import Request
+from outthink.engines import Request, Sampling
 from outthink.engines.http import Http, Refused
+from outthink.engines.logprobs import confidence
 from outthink.engines.servers import Prefix, settled
 from outthink.engines.servers.joint import Joint
 from outthink.engines.stream import Chunk, Stream
@@ -128,8 +129,11 @@ class TextServer:
         body[self._cap] = request.max_tokens
         # Foreign to OpenAI, so sent only where they change something.
         body |= {name: value for name, value in (("top_k", sampling.top_k), ("min_p", sampling.min_p)) if value}
-        if sampling.logprobs:
-            body["logprobs"] = True if self._path == _CHAT else 1
+        top = sampling.top_logprobs
+        if sampling.logprobs or top:
+            body["logprobs"] = True if self._path == _CHAT else max(1, top)
+        if top and self._path == _CHAT:
+            body["top_logprobs"] = top
         return body
 
     def _prompt(self, prefix: Prefix) -> dict[str, Any]:
@@ -154,25 +158,39 @@ class TextServer:
                 text = joints[sibling].feed(said) + (joints[sibling].rest() if finish else "")
                 # A step can be cut exactly behind its separator, since no token holds the two together here.
                 pieces = _cut(text, stream.tail(sibling), request.separator)
+                logprob, confidences = self._told(choice, request.sampling) if said else (0.0, [])
                 for place, piece in enumerate(pieces):
                     yield Chunk(
                         sibling=sibling,
                         ids=(),
                         text=piece,
                         tokens=int(bool(said) and place == 0),
-                        logprob=self._logprob(choice) if request.sampling.logprobs and place == 0 and said else 0.0,
+                        logprob=logprob if place == 0 else 0.0,
+                        confidences=confidences if place == 0 else (),
                         finish=finish if place == len(pieces) - 1 else None,
                     )
             if event.get("usage"):
                 yield event["usage"]
 
-    def _logprob(self, choice: Mapping[str, Any]) -> float:
+    def _told(self, choice: Mapping[str, Any], sampling: Sampling) -> tuple[float, list[float]]:
+        """The sum of a piece's log-probabilities, and its tokens' confidences, where they were asked for."""
+        if not (sampling.logprobs or sampling.top_logprobs):
+            return 0.0, []
         told = choice.get("logprobs") or {}
         if told.get("content"):
-            return float(sum(token["logprob"] for token in told["content"]))
-        if told.get("token_logprobs"):
-            return float(sum(told["token_logprobs"]))
-        raise EngineError(f"{self._http.url} tells no log-probabilities; set sampling.logprobs to false")
+            logprobs = [token["logprob"] for token in told["content"]]
+            candidates = [[top["logprob"] for top in token.get("top_logprobs") or ()] for token in told["content"]]
+        else:
+            logprobs = told.get("token_logprobs") or []
+            candidates = [list(each.values()) for each in told.get("top_logprobs") or ()]
+        if not logprobs or (sampling.top_logprobs and not any(candidates)):
+            raise EngineError(
+                f"{self._http.url} tells no log-probabilities; set sampling.logprobs to false and "
+                "sampling.top_logprobs to 0"
+            )
+        if not sampling.top_logprobs:
+            return float(sum(logprobs)), []
+        return float(sum(logprobs)), [confidence(each, sampling.top_logprobs) for each in candidates]
 
     async def _try_wishes(self) -> None:
         """Leave out what the server refuses."""

@@ -56,6 +56,7 @@ class TokenTexts:
                 text=text,
                 tokens=1,
                 logprob=logprobs[place] if logprobs else 0.0,
+                confidences=chunk.confidences[place : place + 1],
                 finish=chunk.finish if place == last else None,
                 prompt=chunk.prompt,
             )

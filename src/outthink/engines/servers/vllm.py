@@ -9,6 +9,7 @@ from typing import Any
 
 from outthink.engines import Request
 from outthink.engines.http import Http, Refused
+from outthink.engines.logprobs import confidence
 from outthink.engines.retry import Fault
 from outthink.engines.servers import Prefix, settled
 from outthink.engines.servers.token_texts import TokenTexts
@@ -147,8 +148,9 @@ class VllmServer:
             body["seed"] = request.seed
         if self._priority:
             body["priority"] = request.priority
-        if sampling.logprobs:
-            body["logprobs"] = 0
+        if sampling.logprobs or sampling.top_logprobs:
+            # By their texts, candidates that are pieces of one character would be one.
+            body |= {"logprobs": sampling.top_logprobs, "return_tokens_as_token_ids": True}
         return body
 
     async def _chunks(
@@ -157,7 +159,8 @@ class VllmServer:
         written = [len(prefix.ids)] * request.n
         async for event in events:
             for choice in event["choices"]:
-                ids, logprobs = choice.get("token_ids") or [], (choice.get("logprobs") or {}).get("token_logprobs", [])
+                ids, told = choice.get("token_ids") or [], choice.get("logprobs") or {}
+                logprobs, top = told.get("token_logprobs", []), request.sampling.top_logprobs
                 written[choice["index"]] += len(ids)
                 chunk = Chunk(
                     sibling=choice["index"],
@@ -165,6 +168,7 @@ class VllmServer:
                     text=choice["text"],
                     tokens=len(ids),
                     logprob=sum(logprobs),
+                    confidences=[confidence(each.values(), top) for each in told.get("top_logprobs") or () if top],
                     finish=self._finish(choice, written[choice["index"]], request),
                 )
                 for part in await self._texts.parts(chunk, logprobs, request.separator, stream):
