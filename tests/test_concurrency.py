@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from outthink.concurrency import gather, task_group
+from outthink.concurrency import gather, race, task_group
 from outthink.errors import BudgetExhausted, EngineError
 
 
@@ -54,3 +54,23 @@ async def test_a_failure_cancels_the_rest() -> None:
     with pytest.raises(EngineError):
         await gather(wait(), _fail(EngineError("dead")))
     assert cancelled.is_set()
+
+
+async def test_a_race_ends_when_enough_have_come_and_leaves_nobody_behind() -> None:
+    async def after(turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return turns
+
+    before = asyncio.all_tasks()
+    assert await race(after(50), after(5), after(20), enough=lambda came: len(came) == 2) == [5, 20]
+    assert await race(after(3), after(1), enough=lambda came: False) == [1, 3]
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_failure_ends_a_race() -> None:
+    async def fail() -> int:
+        raise EngineError("gone")
+
+    with pytest.raises(EngineError, match="gone"):
+        await race(fail(), asyncio.sleep(60, 1), enough=lambda came: False)

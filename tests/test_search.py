@@ -109,7 +109,7 @@ async def test_no_more_solutions_than_samples(new_search: SearchFactory) -> None
     search = new_search(budget=Budget(samples=5))
     await search.run(greedy_for_more)
     assert search.tree.stopped == "samples"
-    assert len(search.tree.leaves) == 4
+    assert len(search.tree.leaves) == 5
 
 
 @pytest.mark.parametrize("tokens", [1, 60, 137, 400])
@@ -297,3 +297,53 @@ async def test_a_partner_of_another_vocabulary_answers_its_own_prompts_only(new_
     turn = await search.ask(search.root, search.tree.messages, by="other")
     (leaf,) = await search.complete([turn], 1, by="other")
     assert leaf.finished
+
+
+async def test_prompts_are_numbered_in_the_order_they_are_asked(new_search: SearchFactory) -> None:
+    class Slow(ScriptedEngine):
+        async def encode(self, messages: Sequence[Message]) -> list[int]:
+            await asyncio.sleep(0.003 / len(messages[0]["content"]))
+            return await super().encode(messages)
+
+    search = new_search(engine=Slow())
+    turns = await asyncio.gather(
+        *(search.ask(search.root, [{"role": "user", "content": "?" * size}]) for size in (1, 2, 4))
+    )
+    assert [turn.ordinal for turn in turns] == [0, 1, 2]
+    assert [turn.index for turn in turns] == [3, 2, 1]
+
+
+async def test_words_put_into_its_mouth_are_gone_on_from(new_search: SearchFactory) -> None:
+    engine = ScriptedEngine(steps=3)
+    search = new_search(engine=engine)
+    (step,) = await search.expand([search.root], 1)
+    forced = await search.force(step, "right now ")
+    (leaf,) = await search.complete([forced], 1)
+    path = search.tree.path(leaf)
+    assert forced.parent == step.index and forced.open and forced.ids.tolist() == list(b"right now ")
+    assert forced.length == step.length + 10 and path.text.startswith(step.text + "right now ")
+    assert len(path.scores) == len(path.steps) and search.tree.cost.engine == engine.usage
+
+
+async def test_a_finished_solution_that_is_made_to_go_on_passes_its_seat(new_search: SearchFactory) -> None:
+    search = new_search(budget=Budget(samples=1))
+    (leaf,) = await search.complete([search.root], 1)
+    forced = await search.force(leaf, " Or not?")
+    assert forced.parent == leaf.parent and forced.text == leaf.text + " Or not?" and forced.open
+    (other,) = await search.expand([forced], 1)
+    assert other.finished and search.tree.leaves == [leaf, other]
+    with pytest.raises(BudgetExhausted):
+        await search.expand([search.root], 1)
+
+
+async def test_a_withdrawn_solution_frees_its_seat_once(new_search: SearchFactory) -> None:
+    search = new_search(budget=Budget(samples=2))
+    first, second = await search.complete([search.root], 2)
+    search.withdraw(first)
+    search.withdraw(first)
+    search.withdraw(search.tree.nodes[1])
+    assert search.tree.leaves == [second]
+    (third,) = await search.complete([search.root], 1)
+    assert search.tree.leaves == [second, third]
+    with pytest.raises(BudgetExhausted):
+        await search.complete([search.root], 1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from outthink import select
 from outthink.errors import UsageError
-from outthink.select import SELECTIONS, Candidate, Choice, aggregate, best, majority, weighted
+from outthink.select import SELECTIONS, Candidate, Choice, aggregate, best, best_of_majority, majority, weighted
 
 
 def held(key: str | None, score: float | None = None, answer: str | None = None) -> Candidate:
@@ -68,6 +68,8 @@ def test_weighted_sums_the_scores() -> None:
         ("weighted", [held("1", 0.5), held("2", 0.25), held("2", 0.25)], "2"),
         ("weighted", [held("1", 0.0), held("2", 0.0), held("2", 0.0)], "2"),
         ("weighted", [held("b", 0.0), held("a", 0.0)], "a"),
+        ("best-of-majority", [held("1", 0.5), held("2", 0.5), held("2", 0.0)], "2"),
+        ("best-of-majority", [held("b", 0.5), held("a", 0.5)], "a"),
     ],
 )
 def test_ties(name: select.Select, candidates: list[Candidate], winner: str) -> None:
@@ -89,12 +91,18 @@ def test_no_answer_wins_only_when_there_is_none(choose: select.Selection) -> Non
 
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_scores_are_asked_for_where_needed(name: select.Select) -> None:
-    candidates = [held("1", 0.5), held("2"), held(None)]
+    candidates = [held("1"), held("2"), held("2"), held(None, 0.5)]
     if name in select.NEEDS_SCORES:
-        with pytest.raises(UsageError, match=rf"`{name}` needs a score .* 1 of 3 .*verifier"):
+        with pytest.raises(UsageError, match=rf"`{name}` needs scores, and none of 3 answers has one.*verifier"):
             SELECTIONS[name](candidates)
     else:
-        assert SELECTIONS[name](candidates).votes == 1
+        assert SELECTIONS[name](candidates).votes == 2
+
+
+@pytest.mark.parametrize("name", sorted(select.NEEDS_SCORES))
+def test_an_answer_that_was_not_scored_in_time_does_not_count(name: select.Select) -> None:
+    choice = SELECTIONS[name]([held("1", 0.25), held("2"), held("2")])
+    assert (choice.key, choice.votes, choice.weight, choice.candidates) == ("1", 1, 1.0, 3)
 
 
 @pytest.mark.parametrize("choose", SELECTIONS.values())
@@ -133,6 +141,35 @@ def test_best_has_the_highest_score(candidates: list[Candidate]) -> None:
 def test_weighted_has_the_largest_sum(candidates: list[Candidate]) -> None:
     sums = {key: math.fsum(c.score or 0.0 for c in candidates if c.key == key) for key in counts(candidates)}
     assert not sums or sums[weighted(candidates).key or ""] == max(sums.values())
+
+
+def test_best_of_majority_takes_the_highest_score_among_the_frequent_answers() -> None:
+    """Of seven votes one is too few and two are enough; the rare answer's score does not matter."""
+    candidates = [held("1", 0.5)] * 4 + [held("2", 0.25), held("2", 0.75), held("3", 1.0)]
+    assert best(candidates).key == "3"
+    choice = best_of_majority(candidates)
+    assert choice == Choice(answer="2", key="2", votes=2, weight=1 / 3, candidates=7)
+    assert best_of_majority([*candidates[1:], held(None, 1.0)]).key == "3", "one of six votes is enough"
+
+
+def test_best_of_majority_counts_the_weights_of_votes() -> None:
+    heavy = Candidate(answer="3", key="3", score=0.9, weight=2.0)
+    assert best_of_majority([*[held("1", 0.5)] * 7, heavy]).key == "3"
+    assert best_of_majority([*[held("1", 0.5)] * 7, held("3", 0.9)]).key == "1"
+
+
+def test_where_no_answer_is_frequent_the_most_frequent_are() -> None:
+    apart = [held(str(number), number / 10) for number in range(10)]
+    assert best_of_majority(apart).key == "9"
+    assert best_of_majority([*apart, held("4", 0.0)]).key == "4"
+
+
+@given(scored_candidates)
+def test_best_of_majority_lies_between_majority_and_best(candidates: list[Candidate]) -> None:
+    choice, votes = best_of_majority(candidates), counts(candidates)
+    assert choice.votes >= min(majority(candidates).votes, select.FREQUENT * sum(votes.values()))
+    if len(votes) == 1 or len(candidates) <= 6:
+        assert choice.key == best(candidates).key
 
 
 @given(st.lists(st.sampled_from([None, "1", "2", "10", "x"]), max_size=12), st.sampled_from([0.0, 0.25, 1.0]))

@@ -77,6 +77,7 @@ def solve(
     seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
     tokens: Annotated[int | None, typer.Option(help="Write at most so many tokens.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Search at most so long.")] = None,
+    flops: Annotated[float | None, typer.Option(help="Compute at most so much, such as 2e12.")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 always takes the most likely token.")] = None,
     answer: Annotated[str | None, typer.Option(help="The right answer, to compare with.")] = None,
     changes: Annotated[
@@ -110,7 +111,7 @@ def solve(
     )
     chosen = make_strategy(spec(strategy, given["strategy"]))
     problem = Problem(question=sys.stdin.read().strip() if question == "-" else question, answer=answer)
-    budget = Budget(tokens=tokens, seconds=seconds)
+    budget = Budget(tokens=tokens, seconds=seconds, flops=flops)
 
     async def search() -> Solution:
         async with solver:

@@ -114,7 +114,8 @@ def _make(group: Group, spec: Spec, where: str) -> Any:
         raise RecipeError(f"{where}: expected a name or a mapping with `kind`, got {spec!r}")
     made = _load(group, kind, where)
     if group == "strategies":
-        given |= {part: make_strategy(given[part], f"{where}.{part}") for part in _parts(made) if part in given}
+        inner = {part: given[part] for part in _parts(made) if given.get(part) is not None}
+        given |= {part: make_strategy(spec, f"{where}.{part}") for part, spec in inner.items()}
     return make(made, given, where)
 
 

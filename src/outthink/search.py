@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import math
 import time
-from array import array
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from random import Random
+from typing import cast
 
 from outthink.budget import Budget, Ledger
-from outthink.concurrency import task_group
-from outthink.cost import Cost, Usage
-from outthink.engines import Engine, Request, Sampling, Step
-from outthink.errors import BudgetExhausted, UsageError, VerifierError
+from outthink.concurrency import gather
+from outthink.cost import Usage
+from outthink.engines import Chooser, Engine, Sampling, Step
+from outthink.errors import BudgetExhausted, UsageError
+from outthink.growth import Growth, Manner
+from outthink.scoring import Scoring
 from outthink.seeding import derive
 from outthink.select import Aggregate, aggregate
 from outthink.tree import Message, Node, Path, Tree
@@ -60,14 +60,13 @@ class Search:
         self.tree = tree
         self.budget = budget
         self._engine = engine
-        self._verifier = verifier
         self._sampling = sampling
-        self._separator = separator
         self._aggregate = aggregate
-        self._priority = priority
         self._partners = partners or {}
         self._alike: dict[tuple[str, int], bool] = {}
         self._ledger = Ledger(budget)
+        self._scoring = Scoring(verifier, tree, self._ledger, self._now)
+        self._growth = Growth(tree, self._ledger, self._scoring, separator=separator, priority=priority, now=self._now)
         self._start = time.perf_counter()
         self._root = tree.root
         self._part: tuple[int, ...] = (0,)
@@ -100,8 +99,7 @@ class Search:
         Raises:
             UsageError: the search has no verifier.
         """
-        if self._verifier is None:
-            raise UsageError("this strategy ranks paths by score: name a verifier")
+        self._scoring.require()
         scores = self.tree.path(node).scores
         return aggregate(scores, self._aggregate) if scores else 0.0
 
@@ -136,26 +134,48 @@ class Search:
         Raises:
             ContextTooSmall: it does not fit into the engine's context.
         """
-        ids = await self._writer(by).encode(messages)
+        # Taken before anything is waited for: the place in the tree hangs on the order of asking.
         ordinal, below.children = below.children, below.children + 1
-        node = Node(
-            index=len(self.tree.nodes),
-            parent=below.index,
-            ordinal=ordinal,
-            depth=below.depth + 1,
-            length=0,
-            seed=derive(below.seed, ordinal, 0),
-            ids=array("i", ids),
-            text="",
-            finish="step",
-            began=self._now(),
-            written=self._now(),
-            weight=weight,
-            turn=True,
+        ids = await self._writer(by).encode(messages)
+        return self._growth.turn(below, ordinal, messages, ids, weight)
+
+    async def force(self, node: Node, text: str) -> Node:
+        """Put words into the engine's mouth: what it wrote goes on after them, even if it had come to its end.
+
+        A finished solution holds the model's end of turn. So its last step is said again, without that, beside it. Its
+        seat passes to what follows; its vote it keeps until its strategy sets the weight to 0.
+
+        Args:
+            node: open or finished.
+            text: the words as they stand, with any space before them.
+
+        Returns:
+            An open node; one that is cut ("length") if the words fill the room a solution has.
+
+        Raises:
+            UsageError: the engine takes token ids and cannot tell those of a text.
+        """
+        above, said = (self.tree.nodes[node.parent], node.text + text) if node.finished else (node, text)
+        ordinal, above.children = above.children, above.children + 1
+        by_ids = len(self.tree.path(node).start.ids) > 0
+        if by_ids and not hasattr(self._engine, "tokenize"):
+            raise UsageError(
+                f"{type(self._engine).__name__} cannot tell a text's token ids, so it cannot be made to go on after "
+                "given words; use llamacpp or vllm, or another strategy"
+            )
+        ids = await cast(Chooser, self._engine).tokenize(said) if by_ids else []
+        if node.finished and node.weight > 0:
+            self._ledger.return_seat()
+        step = Step(sibling=0, ids=ids, text=said, finish="step", usage=Usage())
+        return self._growth.write(
+            step, above, ordinal, began=self._now(), longest=self._sampling.max_tokens, weight=above.weight
         )
-        self.tree.nodes.append(node)
-        self.tree.turns[node.index] = list(messages)
-        return node
+
+    def withdraw(self, node: Node) -> None:
+        """Take the vote from a finished solution and free its seat for another; unfinished ones have neither."""
+        if node.finished and node.weight > 0:
+            self._ledger.return_seat()
+            node.weight = 0.0
 
     async def expand(
         self,
@@ -164,6 +184,7 @@ class Search:
         *,
         temperature: float | None = None,
         scored: bool = True,
+        trial: bool = False,
         by: str | None = None,
     ) -> list[Node]:
         """Write `n` children of each node, one step long, and score them.
@@ -172,18 +193,26 @@ class Search:
             nodes: open nodes.
             n: children of every node, or one number a node.
             temperature: instead of the search's own.
-            scored: False leaves them to be scored together with what follows them.
+            scored: False leaves those that can go on to be scored together with what follows them.
+            trial: True writes them only to see where they lead: they take no seat, get no vote and no score, until
+                they are taken (`take`) or scored (`score`).
             by: the partner that writes; the search's own engine if None.
 
         Returns:
-            The children, node by node in the order given.
+            The children, node by node in the order given; fewer than asked for where samples allow no more.
 
         Raises:
-            BudgetExhausted: the budget does not allow it; `run` turns this into the search's end.
+            BudgetExhausted: the budget allows none; `run` turns this into the search's end.
             EngineError: the engine failed.
             VerifierError: the verifier failed or returned something that is no score.
         """
-        return await self._branch(nodes, n, whole=False, temperature=temperature, scored=scored, by=by)
+        wanted = [n] * len(nodes) if isinstance(n, int) else list(n)
+        counts = wanted if trial else self._seated(nodes, wanted)
+        if counts != wanted:
+            if not any(counts):
+                raise BudgetExhausted("samples")
+            self.tree.stopped = "samples"
+        return await self._branch(nodes, counts, temperature, by, whole=False, scored=scored, trial=trial)
 
     async def complete(
         self,
@@ -195,37 +224,67 @@ class Search:
     ) -> list[Node]:
         """Write `n` continuations of each node to the solution's end; like `expand` otherwise.
 
-        Each step is a node of its own. A solution is scored in one pass when it is written.
+        Each step is a node of its own. A solution is scored in one pass when it is written. Where fewer samples are
+        left than are asked for, these are written before the search ends.
 
         Returns:
             The last node of each continuation.
         """
-        return await self._branch(nodes, n, whole=True, temperature=temperature, scored=True, by=by)
+        wanted = [n] * len(nodes) if isinstance(n, int) else list(n)
+        counts = self._seated(nodes, wanted)
+        tips = await self._branch(nodes, counts, temperature, by, whole=True, scored=True, trial=False)
+        if counts != wanted:
+            raise BudgetExhausted("samples")
+        return tips
+
+    async def score(self, nodes: Sequence[Node]) -> None:
+        """Score the paths to some nodes as far as they have no scores yet.
+
+        Raises:
+            UsageError: the search has no verifier.
+            BudgetExhausted, VerifierError: like `expand`.
+        """
+        self._scoring.require()
+        await gather(*(self._scoring.apart(node) for node in nodes if self.tree.path(node).unscored))
+
+    def take(self, node: Node) -> None:
+        """Count what was written on trial, up to `node`, as the search's own: it votes if it is finished.
+
+        Raises:
+            BudgetExhausted: it is a finished solution, and no more are allowed.
+        """
+        tried, above = [], node
+        while not above.weight and not above.starts:
+            tried.append(above)
+            above = self.tree.nodes[above.parent]
+        if tried and node.finished and above.weight:
+            self._ledger.take_seats(1)
+        for each in tried:
+            each.weight = above.weight
 
     async def _branch(
         self,
         nodes: Sequence[Node],
-        n: int | Sequence[int],
+        counts: Sequence[int],
+        temperature: float | None,
+        by: str | None,
         *,
         whole: bool,
-        temperature: float | None,
         scored: bool,
-        by: str | None,
+        trial: bool,
     ) -> list[Node]:
         engine = await self._continuing(nodes, by)
-        counts = [n] * len(nodes) if isinstance(n, int) else n
-        self._ledger.take_seats(sum(count for node, count in zip(nodes, counts, strict=True) if node.weight > 0))
         sampling = self._sampling if temperature is None else replace(self._sampling, temperature=temperature)
-        async with task_group() as group:
-            growing = []
-            for node, count in zip(nodes, counts, strict=True):
-                # Under a token budget every child sets its own tokens aside, so each is a request of its own.
-                for size in [count] * (count > 0) if self.budget.tokens is None else [1] * count:
-                    first, node.children = node.children, node.children + size
-                    growing.append(
-                        group.create_task(self._grow(engine, group, node, first, size, sampling, whole, scored))
-                    )
-        return [child for task in growing for child in task.result()]
+        manner = Manner(sampling=sampling, whole=whole, scored=scored, trial=trial)
+        return await self._growth.branch(engine, nodes, counts, manner)
+
+    def _seated(self, nodes: Sequence[Node], wanted: Sequence[int]) -> list[int]:
+        """How many of the solutions wanted from each node there are seats for."""
+        left, counts = self._ledger.seats_left, []
+        for node, count in zip(nodes, wanted, strict=True):
+            counts.append(int(min(count, left)) if node.weight else count)
+            left -= counts[-1] if node.weight else 0
+        return counts
 
     def _writer(self, by: str | None) -> Engine:
         if by is None:
@@ -249,101 +308,6 @@ class Search:
                     "steps; name a model of the same family"
                 )
         return engine
-
-    async def _grow(
-        self,
-        engine: Engine,
-        group: asyncio.TaskGroup,
-        parent: Node,
-        first: int,
-        n: int,
-        sampling: Sampling,
-        whole: bool,
-        scored: bool,
-    ) -> list[Node]:
-        """Write children `first` to `first + n - 1` of a node and have each scored in `group`."""
-        room = sampling.max_tokens - parent.length
-        wanted = room if whole else min(room, sampling.max_step_tokens)
-        granted = await self._ledger.take_tokens(n * wanted)
-        request = Request(
-            n=n,
-            sampling=sampling,
-            separator=self._separator,
-            whole=whole,
-            max_tokens=granted // n,
-            seed=derive(parent.seed, first),
-            priority=self._priority,
-            abandoned=self._abandon,
-        )
-        tips, used, began = [parent] * n, 0, self._now()
-        try:
-            async with aclosing(engine.sample(Path(self.tree, parent), request)) as steps:
-                async for step in steps:
-                    tip = tips[step.sibling]
-                    tip = self._write(step, tip, first + step.sibling if tip is parent else 0, began)
-                    tips[step.sibling] = tip
-                    used += step.tokens
-                    if whole and tip.open:
-                        tip.children = 1
-                        continue
-                    if tip.weight == 0:
-                        continue
-                    if not tip.finished:
-                        self._ledger.return_seat()
-                    if self._verifier is not None and scored:
-                        group.create_task(self._score(self._verifier, tip))
-        finally:
-            self._ledger.settle(granted, used)
-        return tips
-
-    def _write(self, step: Step, parent: Node, ordinal: int, began: float) -> Node:
-        length = parent.length + step.tokens
-        full = step.finish == "step" and length >= self._sampling.max_tokens
-        node = Node(
-            index=len(self.tree.nodes),
-            parent=parent.index,
-            ordinal=ordinal,
-            depth=parent.depth + 1,
-            length=length,
-            seed=derive(parent.seed, ordinal, 0),
-            ids=array("i", step.ids),
-            text=step.text,
-            finish="length" if full else step.finish,
-            logprob=step.logprob,
-            cost=Cost(engine=step.usage),
-            began=began,
-            written=self._now(),
-            weight=parent.weight,
-        )
-        self.tree.nodes.append(node)
-        return node
-
-    def _abandon(self, usage: Usage) -> None:
-        """What left no step behind is on the root's bill."""
-        root = self.root
-        root.cost = replace(root.cost, engine=root.cost.engine + usage)
-
-    async def _score(self, verifier: Verifier, node: Node) -> None:
-        path = self.tree.path(node)
-        steps = path.unscored
-        if not steps:
-            return
-        scores = await verifier.score(path)
-        # Paid for before it is looked at: what turns out to be no score has its cost all the same.
-        node.cost = Cost(engine=node.cost.engine, verifier=scores.usage)
-        if len(scores.values) != len(steps):
-            raise VerifierError(
-                f"the verifier returned {len(scores.values)} scores for {len(steps)} steps; "
-                "it must return one for each step that has none"
-            )
-        now = self._now()
-        for step, value in zip(steps, scores.values, strict=True):
-            if not (math.isfinite(value) and 0.0 <= value <= 1.0):
-                raise VerifierError(
-                    f"the verifier scored step {step.depth} with {value}; scores must lie in [0, 1]. "
-                    "Check its model, precision and input format"
-                )
-            step.score, step.scored = value, now
 
     def _now(self) -> float:
         return time.perf_counter() - self._start

@@ -1,8 +1,9 @@
 """How the finished paths of a search become one answer.
 
 Pure functions of the candidates, in whatever order they come. A candidate without an answer is no vote and adds
-no weight; it is chosen only where no candidate has an answer, and the choice then has none. Ties are broken
-by the answers themselves, never by who finished first.
+no weight; it is chosen only where no candidate has an answer, and the choice then has none. Where scores are read, an
+answer that has none (the search was stopped before it was scored) does not count beside those that have one. Ties are
+broken by the answers themselves, never by who finished first.
 """
 
 import math
@@ -14,6 +15,7 @@ from typing import Literal
 from outthink.errors import UsageError
 
 __all__ = [
+    "FREQUENT",
     "NEEDS_SCORES",
     "SELECTIONS",
     "Aggregate",
@@ -23,12 +25,16 @@ __all__ = [
     "Selection",
     "aggregate",
     "best",
+    "best_of_majority",
     "majority",
     "weighted",
 ]
 
 Aggregate = Literal["last", "min", "mean", "prod"]
-Select = Literal["majority", "best", "weighted"]
+Select = Literal["majority", "best", "weighted", "best-of-majority"]
+
+FREQUENT = 0.15
+"""The share of the votes from which on an answer is frequent, for `best_of_majority`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +138,7 @@ def best(candidates: Sequence[Candidate]) -> Choice:
     Ties go to the answer with more votes, then to the shorter key, then to the first in the alphabet.
 
     Raises:
-        UsageError: A candidate has no score.
+        UsageError: There are answers, but none has a score.
     """
     ballots = _ballots(_scored(candidates, "best"))
     return _choose(
@@ -148,7 +154,7 @@ def weighted(candidates: Sequence[Candidate]) -> Choice:
     verifier that scores everything 0 leaves the majority.
 
     Raises:
-        UsageError: A candidate has no score.
+        UsageError: There are answers, but none has a score.
     """
     ballots = _ballots(_scored(candidates, "weighted"))
     return _choose(
@@ -156,20 +162,50 @@ def weighted(candidates: Sequence[Candidate]) -> Choice:
     )
 
 
-SELECTIONS: Mapping[Select, Selection] = {"majority": majority, "best": best, "weighted": weighted}
-NEEDS_SCORES: frozenset[Select] = frozenset({"best", "weighted"})
+def best_of_majority(candidates: Sequence[Candidate]) -> Choice:
+    """The answer of the candidate with the highest score among the frequent answers: Best-of-Majority, Di et al. (2025,
+    arXiv:2510.03199). A high score cannot make an answer win that hardly anybody gave.
+
+    An answer is frequent if its share of the votes, each counting its weight, is at least 0.15, or if no answer has a
+    larger one. The threshold is ours: single votes stop counting from seven candidates on, and a right answer that
+    one solution in six finds still can be chosen.
+
+    Ties go to the answer with more votes, then to the shorter key, then to the first in the alphabet.
+
+    Raises:
+        UsageError: There are answers, but none has a score.
+    """
+    ballots = _ballots(_scored(candidates, "best-of-majority"))
+    largest = max((ballot.weight for ballot in ballots), default=0.0)
+    needed = min(FREQUENT * math.fsum(ballot.weight for ballot in ballots), largest)
+    return _choose(
+        [ballot for ballot in ballots if ballot.weight >= needed],
+        candidates,
+        rank=lambda ballot: (max(ballot.scores), ballot.votes),
+        count=lambda ballot: ballot.total,
+    )
+
+
+SELECTIONS: Mapping[Select, Selection] = {
+    "majority": majority,
+    "best": best,
+    "weighted": weighted,
+    "best-of-majority": best_of_majority,
+}
+NEEDS_SCORES: frozenset[Select] = frozenset({"best", "weighted", "best-of-majority"})
 """The selections that cannot do without a verifier."""
 
 
 def _scored(candidates: Sequence[Candidate], select: Select) -> Sequence[Candidate]:
-    """`candidates`, all of whose answers have scores."""
-    missing = sum(candidate.key is not None and candidate.score is None for candidate in candidates)
-    if missing:
+    """The candidates that have scores: a search that was stopped may have left some answers unscored."""
+    answered = [candidate for candidate in candidates if candidate.key is not None]
+    scored = [candidate for candidate in answered if candidate.score is not None]
+    if answered and not scored:
         raise UsageError(
-            f"`{select}` needs a score for every answer, and {missing} of {len(candidates)} candidates have none. "
+            f"`{select}` needs scores, and none of {len(answered)} answers has one. "
             "Name a verifier, or select by `majority`."
         )
-    return candidates
+    return scored
 
 
 def _ballots(candidates: Sequence[Candidate]) -> list[_Ballot]:

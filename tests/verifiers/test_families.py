@@ -158,7 +158,7 @@ def math_psa(tiny: TinyReward, question: str, steps: list[str]) -> list[float]:
 
 
 def plus_minus(tiny: TinyReward, question: str, steps: list[str]) -> list[float]:
-    asked = [{"role": "user", "content": question}]
+    asked = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
     text, ends = tiny.tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True), []
     ids = tiny.tokenizer.encode(text, add_special_tokens=False)
     for step in steps:
@@ -341,13 +341,14 @@ async def test_two_layers_may_return_one_reward(tmp_path: Path) -> None:
 async def test_a_search_computes_every_token_about_once(tmp_path: Path, new_search: SearchFactory) -> None:
     tiny = reward_model(tmp_path, qwen(), head={"score.weight": (2, 16)}, architecture="Qwen2ForTokenClassification")
     question = "How often is the question read, if its solutions share it? " * 4
-    search = new_search(verifier=Prm(model=str(tmp_path), backend=FLOAT32), question=question)
-    async with opened(search._verifier):
+    prm = Prm(model=str(tmp_path), backend=FLOAT32)
+    search = new_search(verifier=prm, question=question)
+    async with opened(prm):
         await search.run(Beam(n=16, width=4))
     tokenize = lambda text: tiny.tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
     steps = search.tree.nodes[1:]
     written = len(tokenize(question)) + sum(len(tokenize(step.text.strip())) + 1 for step in steps)
     spent = search.tree.cost.verifier
     assert all(step.score is not None for step in steps) and len(steps) > 32
-    assert spent == search._verifier.usage
+    assert spent == prm.usage
     assert spent.scored_tokens <= 1.1 * written and spent.cached_tokens > spent.scored_tokens

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from outthink.cost import Usage
 from outthink.engines import Engine
+from outthink.problems import Problem
 from outthink.select import Aggregate
 from outthink.tree import Path
 
-__all__ = ["Scores", "Verifier"]
+__all__ = ["Learner", "Scores", "Verifier"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,8 @@ class Verifier(Protocol):
     """Something that scores steps.
 
     `aggregate` is how its step scores become one number unless the user says otherwise; `usage` is its own count of
-    everything it did since it was opened.
+    everything it did since it was opened. One that reads each token about once also has `parameters: int`, its model's
+    size, known once it is open (0 if it runs none): FLOPs budgets need it.
     """
 
     aggregate: Aggregate
@@ -46,4 +48,16 @@ class Verifier(Protocol):
 
         Raises:
             VerifierError: the verifier failed.
+        """
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A verifier that has to know the problem, not only what was written on it."""
+
+    def learn(self, problem: Problem) -> None:
+        """Be told a problem before its solutions come.
+
+        Raises:
+            UsageError: the problem lacks what the verifier needs.
         """

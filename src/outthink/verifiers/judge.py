@@ -39,6 +39,11 @@ class Judge:
         self._options: list[int] = []
         self.usage = Usage()
 
+    @property
+    def parameters(self) -> int | None:
+        """Those of the engine it asks; None where their number is unknown."""
+        return (self._engine.parameters or None) if self._engine is not None else None
+
     async def open(self, engine: Engine) -> None:
         """Remember the engine, and learn its tokens for yes and no.
 

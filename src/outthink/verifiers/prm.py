@@ -51,6 +51,11 @@ class Prm:
         self._scorer = Scorer(model, kind, pick_backend(backend, model, kind.head))
         self.usage = Usage()
 
+    @property
+    def parameters(self) -> int | None:
+        """The model's size, once it is open; None where it is unknown."""
+        return self._scorer.parameters
+
     async def open(self, engine: Engine) -> None:
         """Load the model.
 

@@ -39,6 +39,11 @@ class Scorer:
         self._backend = backend
         self._words: Words | None = None
 
+    @property
+    def parameters(self) -> int | None:
+        """The model's size, once it is open; None where the backend cannot tell."""
+        return self._backend.parameters or None
+
     async def open(self) -> None:
         """Load the model, and check that its tokenizer is one of the family."""
         await self._backend.open(self._model, self._family.head)

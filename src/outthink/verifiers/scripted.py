@@ -10,7 +10,7 @@ from outthink.engines import Engine
 from outthink.engines.scripted import RIGHT
 from outthink.seeding import uniform
 from outthink.select import Aggregate
-from outthink.tree import Node, Path
+from outthink.tree import Node, Path, Tree
 from outthink.verifiers import Scores
 
 __all__ = ["Scripted"]
@@ -21,6 +21,8 @@ class Scripted:
 
     Args:
         noise: probability of taking right for wrong and wrong for right; 0 is perfect, 0.5 knows nothing.
+        lasting: whether what it thinks of a path, noise and all, lasts while the path stays right, or once it is wrong,
+            as a reward model's errors do: then a search can come to prefer what the verifier is wrong about.
         seconds_per_call: latency of a request.
         nan_rate: share of scores that are not a number, for trying out how that is handled.
         parameters: size of the pretended model, for FLOPs.
@@ -33,15 +35,17 @@ class Scripted:
         self,
         *,
         noise: float = 0.0,
+        lasting: bool = False,
         seconds_per_call: float = 0.0,
         nan_rate: float = 0.0,
         parameters: int = 0,
         seed: int = 0,
     ) -> None:
         self._noise = noise
+        self._lasting = lasting
         self._seconds_per_call = seconds_per_call
         self._nan_rate = nan_rate
-        self._parameters = parameters
+        self.parameters = parameters
         self._seed = seed
         self.usage = Usage()
 
@@ -66,10 +70,18 @@ class Scripted:
             cached_tokens=prompt + path.node.length - computed,
             calls=1,
             seconds=self._seconds_per_call,
-            flops=forward_flops(self._parameters, computed),
+            flops=forward_flops(self.parameters, computed),
         )
         self.usage += usage
-        return Scores(values=[self._judge(step) for step in steps], usage=usage)
+        judged = [self._origin(path.tree, step) if self._lasting else step for step in steps]
+        return Scores(values=[self._judge(step) for step in judged], usage=usage)
+
+    def _origin(self, tree: Tree, step: Node) -> Node:
+        """The first step on the path from which on all are as right, or as wrong, as this one."""
+        right = step.text.startswith(RIGHT)
+        while not (above := tree.nodes[step.parent]).starts and above.text.startswith(RIGHT) == right:
+            step = above
+        return step
 
     def _judge(self, step: Node) -> float:
         # The noise hangs on the step's own seed and text: the same step is judged the same way in every order.

@@ -35,9 +35,13 @@ class Backend(Protocol):
     """A reward model, loaded.
 
     `usage` is the backend's own count of everything it did since it was opened; the usages of all readings sum to it.
+    `parameters` is how many it runs a token through, known once it is open; 0 where it cannot tell.
     """
 
     usage: Usage
+
+    @property
+    def parameters(self) -> int: ...
 
     async def open(self, model: str, head: Head) -> None:
         """Load a model and its head. Called once, before anything else.

@@ -35,6 +35,11 @@ class Generate:
         self._options: list[int] = []
         self.usage = Usage()
 
+    @property
+    def parameters(self) -> int:
+        """The engine's."""
+        return self._opened().parameters
+
     async def open(self, model: str, head: Head) -> None:
         """Open an engine on the reward model.
 

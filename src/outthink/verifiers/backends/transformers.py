@@ -71,6 +71,11 @@ class Transformers:
         self._working: asyncio.Task[None] | None = None
         self.usage = Usage()
 
+    @property
+    def parameters(self) -> int:
+        """Of all models that a token is run through."""
+        return sum(body.parameters for body in self._reader.bodies) if self._reader is not None else 0
+
     async def open(self, model: str, head: Head) -> None:
         """Load the model and its head."""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="transformers")

@@ -75,7 +75,7 @@ class Vllm:
         self._rows = RowMemory()
         self._tokenizer: Any = None
         self._context = 0
-        self._parameters = 0
+        self.parameters = 0
         self._reads_cache = True
         self.usage = Usage()
 
@@ -92,7 +92,7 @@ class Vllm:
         await self._core.start()
         config = self._core.llm.vllm_config.model_config
         self._context = config.max_model_len
-        self._parameters = await asyncio.to_thread(count_parameters, config.hf_config)
+        self.parameters = await asyncio.to_thread(count_parameters, config.hf_config)
         self._reads_cache = await self._cached_rows_are_right()
         self.usage = Usage()
 
@@ -146,7 +146,7 @@ class Vllm:
             cached_tokens=offset,
             calls=1,
             seconds=time.perf_counter() - began,
-            flops=forward_flops(self._parameters, len(rows)),
+            flops=forward_flops(self.parameters, len(rows)),
         )
         self.usage += usage
         return usage
