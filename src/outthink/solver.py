@@ -16,12 +16,14 @@ from outthink.engines import Engine, Sampling
 from outthink.errors import EngineDown, OutthinkError, UsageError
 from outthink.grade import Failure, Grader
 from outthink.problems import Problem
+from outthink.programs import canonical_program, extract_program
 from outthink.prompt import Prompt
+from outthink.sandbox import Sandbox
 from outthink.search import Search
 from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select, aggregate
 from outthink.strategies import Strategy
 from outthink.tree import Node, Tree
-from outthink.verifiers import Verifier
+from outthink.verifiers import Learner, Verifier
 
 __all__ = ["Attempt", "Conclusion", "Solution", "Solver"]
 
@@ -55,10 +57,10 @@ class Solution:
 
     Args:
         problem: the problem.
-        answer: the answer chosen; None if no finished solution gave one.
+        answer: the answer chosen, a program where the problem has tests; None if no finished solution gave one.
         text: the best finished solution that gave it.
         choice: the selection's own account: votes, weight, candidates.
-        correct: whether the answer equals the problem's; None if the problem has none.
+        correct: whether the answer equals the problem's, or passes its tests; None if it has neither.
         ungraded: why comparing the two was given up, if it was; the answer then counts as wrong.
         tree: how it came about.
         cost: what it cost.
@@ -88,6 +90,7 @@ class Solver:
         prompt: how questions are put and where steps end.
         sampling: how steps are sampled.
         partners: further engines, by the names that strategies call them; opened and closed here.
+        sandbox: where programs are run to grade them, if problems ask for any; an isolated one if None.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Solver:
         partners: Mapping[str, Engine] | None = None,
         prompt: Prompt | None = None,
         sampling: Sampling | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self.engine = engine
         self.verifier = verifier
@@ -105,6 +109,7 @@ class Solver:
         self._prompt = prompt or Prompt()
         self._sampling = sampling or Sampling()
         self.grader = Grader()
+        self._sandbox = sandbox or Sandbox()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Solver:
@@ -157,7 +162,7 @@ class Solver:
         return Solution(
             problem=problem,
             answer=choice.answer,
-            text=self._text(attempt.tree, choice, aggregate),
+            text=self._text(problem, attempt.tree, choice, aggregate),
             choice=choice,
             correct=correct,
             ungraded=ungraded,
@@ -192,6 +197,10 @@ class Solver:
         try:
             if scored and self.verifier is None:
                 raise UsageError("this strategy or selection reads scores: name a verifier")
+            if problem.tests:
+                await self._sandbox.open()
+            if scored and isinstance(self.verifier, Learner):
+                self.verifier.learn(problem)
             tree.root.ids.extend(await self.engine.encode(messages))
             search = Search(
                 tree,
@@ -213,12 +222,20 @@ class Solver:
         return Attempt(tree=tree, error=None, seconds=time.perf_counter() - began)
 
     async def conclude(self, problem: Problem, tree: Tree, select: Select, aggregate: Aggregate | None) -> Conclusion:
-        """Choose an answer from a tree's finished solutions, and grade it if the problem has an answer."""
-        candidates = _candidates(tree, self._how(aggregate))
-        merged = await self.grader.merge([c.key for c in candidates if c.key is not None])
+        """Choose an answer from a tree's finished solutions, and grade it if the problem has an answer or tests."""
+        candidates = _candidates(problem, tree, self._how(aggregate))
+        if tree.stopped and select in NEEDS_SCORES:
+            # The budget may have been spent before all that was written had a score.
+            scored = [candidate for candidate in candidates if candidate.score is not None]
+            select, candidates = (select, scored) if scored else ("majority", candidates)
+        # Programs are not algebra: they are counted as they are written.
+        merged = {} if problem.tests else await self.grader.merge([c.key for c in candidates if c.key is not None])
         choice = SELECTIONS[select](
             [c if c.key is None else replace(c, key=merged.get(c.key, c.key)) for c in candidates]
         )
+        if problem.tests:
+            passed = [] if choice.answer is None else await self._sandbox.run(choice.answer, problem.tests)
+            return Conclusion(choice, bool(passed) and all(passed), None)
         if problem.answer is None:
             return Conclusion(choice, None, None)
         correct = await self.grader.equivalent(problem.answer, choice.answer)
@@ -230,21 +247,25 @@ class Solver:
             return how
         return self.verifier.aggregate if self.verifier is not None else "last"
 
-    def _text(self, tree: Tree, choice: Choice, how: Aggregate | None) -> str:
+    def _text(self, problem: Problem, tree: Tree, choice: Choice, how: Aggregate | None) -> str:
         paths = [tree.path(leaf) for leaf in tree.leaves]
-        mine = [path for path in paths if extract_answer(path.text) == choice.answer]
+        mine = [path for path in paths if _answer(problem, path.text) == choice.answer]
         if not mine:
             return ""
         return max(mine, key=lambda path: _score(tree, path.node, self._how(how)) or 0.0).text
 
 
-def _candidates(tree: Tree, how: Aggregate) -> Sequence[Candidate]:
+def _candidates(problem: Problem, tree: Tree, how: Aggregate) -> Sequence[Candidate]:
     found = []
     for leaf in tree.leaves:
-        answer = extract_answer(tree.path(leaf).text)
-        key = None if answer is None else canonical(answer)
+        answer = _answer(problem, tree.path(leaf).text)
+        key = None if answer is None else canonical_program(answer) if problem.tests else canonical(answer)
         found.append(Candidate(answer=answer, key=key, score=_score(tree, leaf, how), weight=leaf.weight))
     return found
+
+
+def _answer(problem: Problem, text: str) -> str | None:
+    return extract_program(text) if problem.tests else extract_answer(text)
 
 
 def _score(tree: Tree, leaf: Node, how: Aggregate) -> float | None:

@@ -21,6 +21,7 @@ from outthink.problems.hub import hub_rows
 from outthink.problems.problem import Problem
 from outthink.problems.rows import SUFFIXES, Row, read_rows
 from outthink.problems.scripted import scripted
+from outthink.problems.tests import read_tests
 
 __all__ = ["load_problems"]
 
@@ -34,7 +35,11 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "subject": ("subject", "type"),
     "level": ("level",),
     "id": ("id", "unique_id", "idx"),
+    "tests": ("tests", "test_list", "test"),
+    "example_tests": ("example_tests",),
+    "entry_point": ("entry_point",),
 }
+_LISTS = ("tests", "example_tests")
 _HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?::([\w.-]+))?")
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
@@ -51,10 +56,11 @@ def load_problems(
     """Loads problems, reading no more of the source than is asked for.
 
     The question is taken from a column `problem` or `question`, and where there are such columns, the rest from
-    `answer`, `solution`, `subject` or `type`, `level`, and `id`, `unique_id` or `idx`. An answer as GSM8K writes
-    it (`48 + 24 = <<48+24=72>>72 ... #### 72`) is parted into solution and answer, without the notes in `<<>>`. A
-    problem without an id is named by a hash of its question, so that it keeps its name when the set is reordered or
-    grows.
+    `answer`, `solution`, `subject` or `type`, `level`, `id`, `unique_id` or `idx`, `tests`, `test_list` or `test`, and
+    `example_tests`. An answer as GSM8K writes it (`48 + 24 = <<48+24=72>>72 ... #### 72`) is parted into solution and
+    answer, without the notes in `<<>>`. Tests are a list of statements, as in MBPP, or one program; if that defines
+    `check(candidate)`, as in HumanEval, it is called with what the column `entry_point` names. A problem without an id
+    is named by a hash of its question, so that it keeps its name when the set is reordered or grows.
 
     Args:
         source: `builtin` (or `builtin:arithmetic`), `builtin:scripted` for the scripted engine, a path that ends in
@@ -143,7 +149,7 @@ def _problem(row: dict[str, object], where: str, names: dict[str, tuple[str, ...
     question = found["question"] and row[found["question"]]
     if not isinstance(question, str) or not question.strip():
         raise ProblemError(f"{where}, column {found['question']!r}: the question is {question!r}; write it as text")
-    text = {field: _text(row, where, name) for field, name in found.items() if field != "question"}
+    text = {field: _text(row, where, name) for field, name in found.items() if field not in ("question", *_LISTS)}
     answer, solution = _parted(text["answer"])
     return Problem(
         question=question,
@@ -152,6 +158,8 @@ def _problem(row: dict[str, object], where: str, names: dict[str, tuple[str, ...
         solution=text["solution"] or solution,
         subject=text["subject"],
         level=text["level"],
+        tests=read_tests(row, where, found["tests"], text["entry_point"]),
+        example_tests=read_tests(row, where, found["example_tests"], text["entry_point"]),
     )
 
 

@@ -16,6 +16,9 @@ class Problem:
         solution: A worked solution.
         subject: The field the question belongs to.
         level: How difficult it is, in the source's own scale.
+        tests: Where a program is asked for: Python source each, that raises nothing if the program is right. They
+            decide, and are only ever used for grading.
+        example_tests: Tests that may be used on the way to a program; a verifier sees these and no others.
     """
 
     question: str
@@ -24,3 +27,5 @@ class Problem:
     solution: str | None = None
     subject: str | None = None
     level: str | None = None
+    tests: tuple[str, ...] = ()
+    example_tests: tuple[str, ...] = ()

@@ -13,7 +13,8 @@
     seeds: [0]
 
 Only `problems` and `strategies` are required. What is unknown is refused with the nearest valid name. `in_flight: 4`
-keeps so many searches under way; without it the engine's room decides.
+keeps so many searches under way; without it the engine's room decides. `sandbox` limits programs that are run to grade
+them, where problems ask for any.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from outthink.errors import RecipeError
 from outthink.options import check_keys, make, yaml_value
 from outthink.prompt import Prompt
 from outthink.registry import Spec, make_engine, make_strategy, make_verifier
+from outthink.sandbox import Sandbox
 from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Select
 from outthink.strategies import Strategy
 
@@ -41,6 +43,7 @@ _KEYS = (
     "engine",
     "partners",
     "verifier",
+    "sandbox",
     "sampling",
     "budget",
     "strategies",
@@ -94,6 +97,7 @@ class Recipe:
         engine: what writes.
         partners: further engines, by the names that strategies call them.
         verifier: what judges; None for none.
+        sandbox: where programs are run to grade them; the arguments of `Sandbox`.
         sampling: how steps are sampled.
         strategies: how budgets are spent, each over all problems.
         seeds: each strategy is run once with each.
@@ -106,6 +110,7 @@ class Recipe:
     engine: Spec
     partners: Mapping[str, Spec]
     verifier: Spec | None
+    sandbox: Mapping[str, Any]
     sampling: Sampling
     strategies: tuple[StrategyEntry, ...]
     seeds: tuple[int, ...]
@@ -173,12 +178,14 @@ def compose(given: Mapping[str, Any], entries: tuple[StrategyEntry, ...], where:
         make_engine(partner, f"partners.{name}")
     if verifier is not None:
         make_verifier(verifier)
+    make(Sandbox, given.get("sandbox", {}), "sandbox")
     return Recipe(
         problems=make(ProblemSource, given["problems"], "problems"),
         prompt=make(Prompt, given.get("prompt", {}), "prompt"),
         engine=engine,
         partners=partners,
         verifier=verifier,
+        sandbox=given.get("sandbox", {}),
         sampling=make(Sampling, given.get("sampling", {}), "sampling"),
         strategies=entries,
         seeds=_seeds(given.get("seeds", [0])),

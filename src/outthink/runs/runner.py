@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outthink.concurrency import task_group
+from outthink.options import make
 from outthink.problems import Problem, load_problems
 from outthink.registry import make_engine, make_verifier
 from outthink.runs.admission import Admission
 from outthink.runs.recipe import Recipe, StrategyEntry
 from outthink.runs.store import Result, Store, Unit, Verdict
+from outthink.sandbox import Sandbox
 from outthink.seeding import derive
 from outthink.solver import Attempt, Solver
 
@@ -94,7 +96,12 @@ async def run(
         verifier = None if recipe.verifier is None else make_verifier(recipe.verifier)
         partners = {name: make_engine(spec, f"partners.{name}") for name, spec in recipe.partners.items()}
         async with Solver(
-            engine=engine, verifier=verifier, partners=partners, prompt=recipe.prompt, sampling=recipe.sampling
+            engine=engine,
+            verifier=verifier,
+            partners=partners,
+            prompt=recipe.prompt,
+            sampling=recipe.sampling,
+            sandbox=make(Sandbox, recipe.sandbox, "sandbox"),
         ) as solver:
             tally.start()
             admission = Admission(engine, recipe.sampling, recipe.in_flight)

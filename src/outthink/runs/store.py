@@ -25,7 +25,7 @@ _SCHEMA = """
 CREATE TABLE run (recipe TEXT NOT NULL);
 CREATE TABLE problems (
     position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, question TEXT NOT NULL,
-    answer TEXT, solution TEXT, subject TEXT, level TEXT
+    answer TEXT, solution TEXT, subject TEXT, level TEXT, tests TEXT NOT NULL, example_tests TEXT NOT NULL
 );
 CREATE TABLE results (
     strategy TEXT NOT NULL, seed INTEGER NOT NULL, problem TEXT NOT NULL REFERENCES problems (id),
@@ -203,9 +203,17 @@ class Store:
     def problems(self) -> list[Problem]:
         """The run's problems, in order."""
         names = "id, question, answer, solution, subject, level"
+        query = f"SELECT {names}, tests, example_tests FROM problems ORDER BY position"
         with _storing(self.folder):
-            rows = self._connection.execute(f"SELECT {names} FROM problems ORDER BY position").fetchall()
-        return [Problem(**dict(zip(names.split(", "), row, strict=True))) for row in rows]
+            rows = self._connection.execute(query).fetchall()
+        return [
+            Problem(
+                **dict(zip(names.split(", "), row, strict=True)),
+                tests=tuple(json.loads(tests)),
+                example_tests=tuple(json.loads(examples)),
+            )
+            for *row, tests, examples in rows
+        ]
 
     def recipe(self) -> str:
         """The recipe's canonical text."""
@@ -270,8 +278,8 @@ class Store:
                 self._connection.execute(statement)
             self._connection.execute("INSERT INTO run VALUES (?)", (recipe,))
             self._connection.executemany(
-                "INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(i, p.id, p.question, p.answer, p.solution, p.subject, p.level) for i, p in enumerate(problems)],
+                "INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(i, *_row(problem)) for i, problem in enumerate(problems)],
             )
 
 
@@ -284,6 +292,11 @@ def _storing(folder: Path) -> Iterator[None]:
             f"{folder}: {error}. What was stored before is safe; make room or repair the folder, "
             "then give the same command again"
         ) from error
+
+
+def _row(problem: Problem) -> tuple[str | None, ...]:
+    tests = json.dumps(problem.tests), json.dumps(problem.example_tests)
+    return (problem.id, problem.question, problem.answer, problem.solution, problem.subject, problem.level, *tests)
 
 
 def _marks(values: Sequence[object]) -> str:
