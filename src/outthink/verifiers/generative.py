@@ -1,0 +1,201 @@
+"""Generative verifiers: a model writes a critique of a solution, and the score is read off its verdict."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from outthink.concurrency import gather
+from outthink.cost import Usage
+from outthink.engines import Chooser, Engine, Request, Sampling
+from outthink.errors import ContextTooSmall, UsageError, VerifierError
+from outthink.registry import make_engine
+from outthink.seeding import derive
+from outthink.select import Aggregate
+from outthink.tree import Node, Path, Tree
+from outthink.verifiers import Scores
+from outthink.verifiers.critiques import FORMATS, Draft
+
+__all__ = ["Generative"]
+
+_REMEMBERED = 1 << 14
+# Draws below -1 share nothing with the seeds of steps, nor with a strategy's own numbers.
+_DRAW = -2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Critique:
+    """A whole reply, and the probability of the good verdict."""
+
+    text: str
+    score: float
+
+
+class Generative:
+    """Lets a model think about a solution before it says whether it is right.
+
+    The score is the probability of the good verdict after the critique, over both, on average of `k` critiques. What is
+    written is on the verifier's bill, not in a search's token budget.
+
+    Args:
+        format: "genrm" judges finished solutions once, whose steps all get that score, and gives steps of unfinished
+            ones 0.5; "thinkprm" judges the path as it stands once, for all its new steps; "genprm" judges each step in
+            its turn. See `critiques.py` for what each is asked.
+        engine: what writes the critiques, as a spec; the engine of the search if None.
+        k: critiques of each solution, path or step.
+        max_tokens: cap on a critique, in tokens; its authors' if None.
+        temperature: its authors' if None.
+    """
+
+    aggregate: Aggregate = "last"
+
+    def __init__(
+        self,
+        *,
+        format: Literal["genrm", "thinkprm", "genprm"],
+        engine: str | Mapping[str, Any] | None = None,
+        k: int = 1,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> None:
+        if k < 1 or (max_tokens is not None and max_tokens < 1):
+            raise UsageError("k and max_tokens must be at least 1")
+        if temperature is not None and temperature < 0.0:
+            raise UsageError(f"temperature is {temperature}; it must be at least 0")
+        self._format = FORMATS[format]
+        self._own = None if engine is None else make_engine(engine, "verifier.engine")
+        self._engine: Engine | None = None
+        self._k = k
+        self._max_tokens = max_tokens or self._format.max_tokens
+        self._sampling = Sampling(
+            temperature=self._format.temperature if temperature is None else temperature,
+            top_p=self._format.top_p,
+            top_k=self._format.top_k,
+            max_step_tokens=self._max_tokens,
+            max_tokens=self._max_tokens,
+        )
+        self._critiques: OrderedDict[tuple[str, ...], str] = OrderedDict()
+        self.usage = Usage()
+
+    async def open(self, engine: Engine) -> None:
+        """Open the verifier's own engine, or remember the search's.
+
+        Raises:
+            UsageError: the engine cannot tell log-probabilities.
+            ModelNotFound: as the engine raises it.
+        """
+        writes = self._own or engine
+        if not hasattr(writes, "choose"):
+            raise UsageError(
+                "a generative verifier reads the probability of its verdict, and "
+                f"{type(writes).__name__} tells no log-probabilities: use llamacpp, vllm or openai as `engine`"
+            )
+        if self._own is not None:
+            await self._own.open()
+        self._engine = writes
+
+    async def close(self) -> None:
+        """Close the verifier's own engine."""
+        if self._own is not None:
+            await self._own.close()
+        self._engine = None
+
+    async def score(self, path: Path) -> Scores:
+        """Have the path, or each unscored step, criticised."""
+        new, steps = path.unscored, [step.text.strip() for step in path.steps]
+        if self._format.judges == "solution" and not path.node.finished:
+            return Scores(values=[0.5] * len(new), usage=Usage())
+        bill: list[Usage] = []
+        try:
+            if self._format.judges == "step":
+                values = await self._turns(path, steps, bill)
+            else:
+                draft = self._format.draft(path.question, steps, ())
+                values = [_mean(await self._ask(path.question, draft, new[-1], self._k, bill))] * len(new)
+        except ContextTooSmall as error:
+            raise VerifierError(f"a critique does not fit: {error}, or lower verifier.max_tokens") from error
+        finally:
+            usage = sum(bill, Usage())
+            self.usage += usage
+        return Scores(values=values, usage=usage)
+
+    async def _turns(self, path: Path, steps: Sequence[str], bill: list[Usage]) -> list[float]:
+        """Scores of the unscored steps, one after the other: each is judged knowing what was said of those before."""
+        old = len(steps) - len(path.unscored)
+        said: list[str] = []
+        values = []
+        for place, node in enumerate(path.steps):
+            key = (path.question, *steps[: place + 1])
+            known = self._critiques.get(key)
+            if place >= old or known is None:
+                draft = self._format.draft(path.question, steps[: place + 1], said)
+                found = await self._ask(path.question, draft, node, self._k if place >= old else 1, bill)
+                known = found[0].text
+                self._remember(key, known)
+                if place >= old:
+                    values.append(_mean(found))
+            said.append(known)
+        return values
+
+    async def _ask(self, question: str, draft: Draft, node: Node, k: int, bill: list[Usage]) -> list[_Critique]:
+        ids = await self._opened().encode(draft.messages)
+        seeds = [derive(node.seed, _DRAW, number) for number in range(k)]
+        return await gather(*(self._critique(question, draft, ids, seed, bill) for seed in seeds))
+
+    async def _critique(
+        self, question: str, draft: Draft, ids: Sequence[int], seed: int, bill: list[Usage]
+    ) -> _Critique:
+        """Write one critique, and read its verdict."""
+        chooser = cast(Chooser, self._opened())
+        begun = [*ids, *await chooser.tokenize(draft.opening)]
+        written = await self._write(Tree.plant(question, draft.messages, begun, seed), draft.stops, bill)
+        text = draft.opening + written + self._format.lead
+        # Ends may merge with what follows, so both continuations are tokenised and then cut where they part.
+        good, bad = [await chooser.tokenize(text + word) for word in self._format.words]
+        part = next((place for place, (a, b) in enumerate(zip(good, bad, strict=False)) if a != b), None)
+        if part is None:
+            raise UsageError("this model's tokens for the verdicts begin alike, so they cannot be told apart")
+        (yes, no), usage = await chooser.choose([*ids, *good[:part]], [good[part], bad[part]])
+        bill.append(usage)
+        score = 1.0 / (1.0 + math.exp(min(no - yes, 700.0)))
+        return _Critique(text=text + self._format.words[score < 0.5] + self._format.tail, score=score)
+
+    async def _write(self, tree: Tree, stops: Sequence[str], bill: list[Usage]) -> str:
+        """Let the engine write on until its end, its cap, or one of some texts, line by line."""
+        request = Request(
+            n=1,
+            sampling=self._sampling,
+            separator="\n",
+            whole=True,
+            max_tokens=self._max_tokens,
+            seed=tree.root.seed,
+            priority=0,
+            abandoned=bill.append,
+        )
+        text = ""
+        async with aclosing(self._opened().sample(tree.path(tree.root), request)) as lines:
+            async for line in lines:
+                bill.append(line.usage)
+                text += line.text
+                found = [place for stop in stops if (place := text.find(stop)) >= 0]
+                if found:
+                    return text[: min(found)]
+        return text
+
+    def _remember(self, key: tuple[str, ...], text: str) -> None:
+        self._critiques[key] = text
+        if len(self._critiques) > _REMEMBERED:
+            self._critiques.popitem(last=False)
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            raise UsageError("the generative verifier was not opened; open it with the engine that writes")
+        return self._engine
+
+
+def _mean(critiques: Sequence[_Critique]) -> float:
+    return math.fsum(critique.score for critique in critiques) / len(critiques)
