@@ -17,6 +17,8 @@ from outthink.answer import extract_answer
 from outthink.engines import Request, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.engines.scripted import scripted_answer
+from outthink.errors import UsageError
+from outthink.registry import make_strategy
 from outthink.search import Search
 from outthink.select import Candidate, Choice, aggregate, best, majority, weighted
 from outthink.strategies.beam import Beam
@@ -109,6 +111,19 @@ async def test_beam_with_width_n_keeps_the_best_child_of_every_step(new_search: 
         expanded = [node for node in siblings if node.children]
         assert all(node.score == max(other.score or 0 for other in siblings) for node in expanded)
         assert len(expanded) == (0 if siblings[0].finished else 1)
+
+
+@pytest.mark.parametrize(("n", "width"), [(16, 4), (8, 3), (2, 1), (1, 1)])
+async def test_a_width_of_sqrt_is_the_square_root_of_n_rounded(new_search: SearchFactory, n: int, width: int) -> None:
+    digests = []
+    for strategy in (Beam(n=n, width="sqrt"), Beam(n=n, width=width)):
+        search = new_search()
+        await search.run(strategy)
+        digests.append(search.tree.digest())
+    assert digests[0] == digests[1]
+    assert make_strategy({"kind": "beam", "width": "sqrt"}) == Beam(width="sqrt")
+    with pytest.raises(UsageError, match="width is 'root'; it must lie between 1 and n = 16, or be \"sqrt\""):
+        Beam(width="root")  # type: ignore[arg-type]
 
 
 async def test_dvts_is_independent_beam_searches(new_search: SearchFactory) -> None:

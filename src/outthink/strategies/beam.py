@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from outthink.errors import UsageError
 from outthink.search import Search
@@ -21,19 +23,19 @@ class Beam:
 
     Args:
         n: seats: finished solutions and paths under way together.
-        width: children of each kept path.
+        width: children of each kept path; "sqrt" is the square root of n, rounded, which Snell et al. sweep beside 4.
         max_steps: steps after which the paths under way are written to their end without further pruning.
     """
 
     n: int = 16
-    width: int = 4
+    width: int | Literal["sqrt"] = 4
     max_steps: int = 40
 
     def __post_init__(self) -> None:
         if self.n < 1:
             raise UsageError(f"n is {self.n}; it must be at least 1")
-        if not 1 <= self.width <= self.n:
-            raise UsageError(f"width is {self.width}; it must lie between 1 and n = {self.n}")
+        if self.width != "sqrt" and not (isinstance(self.width, int) and 1 <= self.width <= self.n):
+            raise UsageError(f'width is {self.width!r}; it must lie between 1 and n = {self.n}, or be "sqrt"')
         if self.max_steps < 1:
             raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
 
@@ -49,4 +51,5 @@ class Beam:
 
     async def __call__(self, search: Search) -> None:
         """Keep the best, continue them, again."""
-        await step_search(search, partial(top, width=self.width), n=self.n, max_steps=self.max_steps)
+        width = round(math.sqrt(self.n)) if self.width == "sqrt" else self.width
+        await step_search(search, partial(top, width=width), n=self.n, max_steps=self.max_steps)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
 from outthink.search import Search
 from outthink.tree import Node
 
-__all__ = ["Allocator", "step_search", "top"]
+__all__ = ["Allocator", "Values", "softmax", "step_search", "top"]
 
 Allocator = Callable[[Sequence[float], int, Random], list[int]]
-"""From the scores of the open nodes and the seats to fill, how many children each node gets; they sum to the seats."""
+"""From the open nodes' scores and the seats to fill, how many children each node gets; they never exceed the seats."""
+
+Values = Callable[[Sequence[Node]], Sequence[float]]
+"""What the allocator is told of the open nodes, taken together, where that is not their scores alone."""
 
 
-async def step_search(search: Search, allocate: Allocator, *, n: int, max_steps: int) -> None:
+async def step_search(
+    search: Search, allocate: Allocator, *, n: int, max_steps: int, values: Values | None = None
+) -> None:
     """Search step by step until `n` solutions are finished.
 
     A finished solution keeps its seat: the remaining seats are shared out among the open nodes, so finished solutions
@@ -26,6 +32,7 @@ async def step_search(search: Search, allocate: Allocator, *, n: int, max_steps:
         allocate: shares out the seats.
         n: seats.
         max_steps: rounds.
+        values: of the open nodes, for the allocator; their scores if None.
     """
     rng = search.rng()
     nodes, counts, seats = [search.root], [n], n
@@ -36,7 +43,8 @@ async def step_search(search: Search, allocate: Allocator, *, n: int, max_steps:
         live = _distinct(child for child in children if child.open)
         if not live or not seats:
             return
-        nodes, counts = live, allocate([search.value(node) for node in live], seats, rng)
+        told = values(live) if values else [search.value(node) for node in live]
+        nodes, counts = live, allocate(told, seats, rng)
 
 
 def _distinct(nodes: Iterable[Node]) -> list[Node]:
@@ -46,6 +54,15 @@ def _distinct(nodes: Iterable[Node]) -> list[Node]:
         # Text tells them apart where an engine has no ids.
         seen.setdefault((node.parent, node.ids.tobytes(), node.text), node)
     return list(seen.values())
+
+
+def softmax(values: Sequence[float], temperature: float) -> list[float]:
+    """Shares that sum to 1, in proportion to exp(value / temperature); a value of -inf has none."""
+    highest = max(values)
+    weights = [math.exp((value - highest) / temperature) for value in values]
+    # fsum rounds once, so a share does not depend on the order of the nodes.
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
 
 
 def top(scores: Sequence[float], seats: int, rng: Random, *, width: int) -> list[int]:

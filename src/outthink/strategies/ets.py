@@ -1,0 +1,131 @@
+"""ETS: REBASE, after paths have been pruned that share little of their prefix and say nothing new."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from outthink.errors import UsageError
+from outthink.search import Search
+from outthink.strategies.parts.likeness import clusters, likenesses
+from outthink.strategies.rebase import rebase
+from outthink.strategies.steps import softmax, step_search
+from outthink.tree import Node
+
+__all__ = ["Ets", "Pruning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ets:
+    """ETS, efficient tree search (arXiv 2502.13575): steps that can share a prefix cost less cache and less time.
+
+    After every step those paths are kept that together are worth most, `Pruning` says how; REBASE shares out the seats
+    among them. A path's gain is its REBASE share before rounding. The paper tells likeness from embeddings, this from
+    words; it solves an integer program, this climbs to a choice that no single move betters.
+
+    Args:
+        n: seats: finished solutions and paths under way together.
+        temperature: of REBASE's softmax.
+        sharing: weight of the nodes that have to be held, lambda_c in the paper; 0 prunes nothing.
+        covering: weight of the different steps that are kept, lambda_s in the paper.
+        apart: steps are alike up to this mean cosine distance.
+        max_steps: steps after which the paths under way are written to their end without further pruning.
+    """
+
+    n: int = 16
+    temperature: float = 0.2
+    sharing: float = 1.0
+    covering: float = 1.4
+    apart: float = 0.05
+    max_steps: int = 40
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise UsageError(f"n is {self.n}; it must be at least 1")
+        if not self.temperature > 0:
+            raise UsageError(f"temperature is {self.temperature}; it must be above 0")
+        for name in ("sharing", "covering", "apart"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0")
+        if self.max_steps < 1:
+            raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return self.n
+
+    @property
+    def ranks(self) -> bool:
+        """Seats go by score."""
+        return True
+
+    async def __call__(self, search: Search) -> None:
+        """Prune, share out the seats, continue, again."""
+        allocate = partial(rebase, temperature=self.temperature)
+        values = partial(self._values, search)
+        await step_search(search, allocate, n=self.n, max_steps=self.max_steps, values=values)
+
+    def _values(self, search: Search, nodes: Sequence[Node]) -> list[float]:
+        scores = [search.value(node) for node in nodes]
+        paths = [search.tree.path(node) for node in nodes]
+        above = [{path.start.index, *(step.index for step in path.nodes[:-1])} for path in paths]
+        groups = clusters(likenesses([node.text for node in nodes]), self.apart)
+        kept = Pruning(
+            gains=softmax(scores, self.temperature),
+            above=above,
+            groups=groups,
+            price=self.sharing / (len(nodes) + len(set().union(*above))),
+            prize=self.covering / (max(groups) + 1),
+        ).best()
+        return [score if i in kept else -math.inf for i, score in enumerate(scores)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning:
+    """Which leaves of a tree to keep: gains, less a price for every node held, and a prize for every group covered.
+
+    Args:
+        gains: of the leaves.
+        above: the nodes above each leaf, by any numbers that tell them apart.
+        groups: of like leaves, each leaf's by its number.
+        price: of every kept leaf and every node above one, once.
+        prize: for every group that a kept leaf belongs to, once.
+    """
+
+    gains: Sequence[float]
+    above: Sequence[set[int]]
+    groups: Sequence[int]
+    price: float
+    prize: float
+
+    def worth(self, kept: Collection[int]) -> float:
+        """What a choice of leaves is worth."""
+        held = len(kept) + len(set().union(*(self.above[i] for i in kept)))
+        covered = len({self.groups[i] for i in kept})
+        return math.fsum(self.gains[i] for i in kept) - self.price * held + self.prize * covered
+
+    def best(self) -> frozenset[int]:
+        """A choice of at least one leaf that no move betters, climbed to from all of them; the best move goes first.
+
+        The moves: drop, or add, a leaf or all leaves below a node; where none of these helps, drop one such branch and
+        add another.
+        """
+        leaves = frozenset(range(len(self.gains)))
+        below = ({i for i in leaves if node in self.above[i]} for node in set().union(*self.above))
+        branches = {frozenset(branch) for branch in [*below, *({i} for i in leaves)]}
+        kept, better = leaves, leaves
+        while better:
+            kept = better
+            dropped = {kept - branch for branch in branches}
+            better = self._better(kept, dropped | {kept | branch for branch in branches})
+            better = better or self._better(kept, {rest | branch for rest in dropped for branch in branches})
+        return kept
+
+    def _better(self, kept: frozenset[int], moves: set[frozenset[int]]) -> frozenset[int]:
+        """The best move; none where it does not better what is kept."""
+        best = max(moves - {frozenset()}, key=lambda move: (self.worth(move), sorted(move)))
+        # Not for a difference that is only rounding: it would go round in circles.
+        return best if self.worth(best) > self.worth(kept) + 1e-12 else frozenset()
