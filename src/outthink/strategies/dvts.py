@@ -1,14 +1,15 @@
-"""Diverse verifier tree search: independent narrow beam searches, so that one high score cannot take over the whole."""
+"""Diverse verifier tree search: independent narrow searches, so that one high score cannot take over the whole."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, fields
 
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
-from outthink.strategies.steps import step_search, top
+from outthink.strategies import Strategy
+from outthink.strategies.beam import Beam
+from outthink.strategies.parts.view import require_ranks
 
 __all__ = ["Dvts"]
 
@@ -17,24 +18,38 @@ __all__ = ["Dvts"]
 class Dvts:
     """DVTS (Beeching, Tunstall and Rush 2024, "Scaling test-time compute with open models").
 
-    N / width subtrees, each a beam search with `width` seats that keeps its one best path after every step. Subtrees do
-    not wait for each other, and every seat is searched to its end, so that N finished solutions vote.
+    N / width subtrees, each a beam search with `width` seats that keeps its one best path after every step, or any
+    other strategy that ranks steps. Subtrees do not wait for each other, and every seat is searched to its end, so that
+    N finished solutions vote.
 
     Args:
-        n: seats over all subtrees; a multiple of `width`.
-        width: seats of each subtree.
+        n: seats over all subtrees; a multiple of each one's.
+        width: seats of each subtree's beam search.
         max_steps: steps after which the paths under way are written to their end without further pruning.
+        inner: searches each subtree instead of beam search; its samples are the subtree's seats, and `width` and
+            `max_steps` are left to it.
     """
 
     n: int = 16
     width: int = 4
     max_steps: int = 40
+    inner: Strategy | None = None
 
     def __post_init__(self) -> None:
-        if self.n < 1 or self.width < 1 or self.n % self.width:
+        if self.inner is not None:
+            self._check_inner(self.inner)
+        elif self.n < 1 or self.width < 1 or self.n % self.width:
             raise UsageError(f"n is {self.n} and width {self.width}; n must be a multiple of width, both at least 1")
         if self.max_steps < 1:
             raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
+
+    def _check_inner(self, inner: Strategy) -> None:
+        require_ranks(inner, "splitting it into subtrees")
+        if self.n < 1 or self.n % inner.samples:
+            raise UsageError(f"n is {self.n}; it must be a multiple of the inner strategy's {inner.samples} samples")
+        own = {field.name: field.default for field in fields(self)}
+        if self.width not in (own["width"], inner.samples) or self.max_steps != own["max_steps"]:
+            raise UsageError("width and max_steps are the inner strategy's to set; leave them out here")
 
     @property
     def samples(self) -> int:
@@ -48,10 +63,5 @@ class Dvts:
 
     async def __call__(self, search: Search) -> None:
         """Search all subtrees at the same time."""
-        keep_best = partial(top, width=self.width)
-        await gather(
-            *(
-                step_search(search.part(subtree), keep_best, n=self.width, max_steps=self.max_steps)
-                for subtree in range(self.n // self.width)
-            )
-        )
+        inner = self.inner or Beam(n=self.width, width=self.width, max_steps=self.max_steps)
+        await gather(*(inner(search.part(subtree)) for subtree in range(self.n // inner.samples)))

@@ -1,0 +1,79 @@
+"""Verification granularity: steps are judged, and paths branch, only every so many steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from outthink.errors import UsageError
+from outthink.search import Search
+from outthink.strategies import Strategy
+from outthink.strategies.parts.view import View, each, require_ranks
+from outthink.tree import Node
+
+__all__ = ["Granularity"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granularity:
+    """Variable-granularity search (Chen et al. 2025, arXiv 2505.11730), around any strategy that ranks steps.
+
+    Every path that the inner strategy keeps is first extended by `every` - 1 steps without branching and without the
+    verifier; then it branches as the inner strategy asks, and the verifier reads all that is new. Prompts branch at
+    once. A path that ends on the way is one solution, and the seats it leaves go to the others.
+
+    Args:
+        inner: ranks and branches.
+        every: steps from one verification to the next, g; 1 is the inner strategy as it is.
+    """
+
+    inner: Strategy
+    every: int = 2
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise UsageError(f"every is {self.every}; it must be at least 1")
+        require_ranks(self.inner, "scoring less often")
+
+    @property
+    def samples(self) -> int:
+        """Those of the inner strategy."""
+        return self.inner.samples
+
+    @property
+    def ranks(self) -> bool:
+        """Paths are ranked after every `every` steps."""
+        return True
+
+    async def __call__(self, search: Search) -> None:
+        """Let the inner strategy search with coarser steps."""
+        await self.inner(_Coarse(search, self.every))
+
+
+class _Coarse(View):
+    """A search in which paths are extended before they branch."""
+
+    def __init__(self, under: Search, every: int) -> None:
+        super().__init__(under)
+        self._every = every
+
+    async def expand(
+        self,
+        nodes: Sequence[Node],
+        n: int | Sequence[int],
+        *,
+        temperature: float | None = None,
+        scored: bool = True,
+        trial: bool = False,
+        by: str | None = None,
+    ) -> list[Node]:
+        """Extend each node, then write its children; one that ends on the way has its end for its only child."""
+
+        async def branch(node: Node, count: int) -> list[Node]:
+            for _ in range(0 if node.starts or not count else self._every - 1):
+                (node,) = await self.under.expand([node], 1, temperature=temperature, scored=False, trial=trial, by=by)
+                if not node.open:
+                    return [node]
+            return await self.under.expand([node], count, temperature=temperature, scored=scored, trial=trial, by=by)
+
+        return await each(branch, nodes, n)
