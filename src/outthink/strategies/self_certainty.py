@@ -1,0 +1,52 @@
+"""Self-certainty: solutions are ranked by how far the model was from guessing, and their ranks vote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from outthink.confidence import borda, mean, told
+from outthink.errors import UsageError
+from outthink.search import Search
+from outthink.strategies import Strategy
+from outthink.strategies.parts.turns import solved
+from outthink.strategies.sample import Sample
+
+__all__ = ["SelfCertainty"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfCertainty:
+    """Borda voting by self-certainty (Kang et al. 2025, arXiv 2502.18581).
+
+    The solutions of another strategy are ranked by the mean confidence of their tokens; of n solutions, the r-th votes
+    with weight (n - r + 1) ** power. The paper takes the mean over the whole vocabulary; here it is over the candidates
+    that `sampling.top_logprobs` asks for, an approximation.
+
+    Args:
+        inner: writes the solutions.
+        power: 0 is majority voting; the higher, the more the most certain solution decides. 0.5 in the paper's code.
+    """
+
+    inner: Strategy = Sample()  # noqa: RUF009 (frozen)
+    power: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.power < 0:
+            raise UsageError(f"power is {self.power}; it must be at least 0")
+
+    @property
+    def samples(self) -> int:
+        """Those of the inner strategy."""
+        return self.inner.samples
+
+    @property
+    def ranks(self) -> bool:
+        """Only if the inner strategy does."""
+        return self.inner.ranks
+
+    async def __call__(self, search: Search) -> None:
+        """Solve, then rank."""
+        solutions = await solved(search, self.inner)
+        certainties = [mean(told(search.tree.path(each))) for each in solutions]
+        for solution, votes in zip(solutions, borda(certainties, self.power), strict=True):
+            solution.weight *= votes
