@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from outthink.errors import ModelNotFound, OutthinkError, ProblemError, StoreError, UsageError
+from outthink.errors import ModelNotFound, OutthinkError, ProblemError, RecipeError, StoreError, UsageError
 from outthink.learn.labels import Labelled, held_out, write_labels
 from outthink.learn.train.recipe import load_train_recipe
 from outthink.learn.train.report import Record, Report, Watch
@@ -236,6 +236,7 @@ def test_a_training_starts_from_another_ones_adapter(carry: Carry, tmp_path: Pat
     assert second.records[0].loss < 0.5 * first.records[0].loss
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 def test_an_adapter_for_another_base_is_refused(carry: Carry, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -280,3 +281,14 @@ def test_a_policy_learns_the_right_ones_of_labelled_solutions(carry: Carry, labe
 
     # Of each problem's two solutions one at least is right, and two right ones are the same.
     assert report.examples == 30
+
+
+def test_worked_solutions_are_learnt_with_mistakes_in_them(carry: Carry) -> None:
+    broken = {"problems": {"source": "builtin", "split": "train", "limit": 10}, "times": 2}
+    report = carry(data=..., broken=broken, fit={"epochs": 1, "precision": "float32"})
+    assert report.examples + report.held_out == 10 * 3
+    assert report.records[-1].held_out["auc"] >= 0
+    with pytest.raises(RecipeError, match=r"broken\.problems\.source: Field required"):
+        carry(data=..., broken={"problems": {"split": "train"}})
+    with pytest.raises(RecipeError, match="broken: unknown key 'tims'; did you mean 'times'"):
+        carry(data=..., broken={**broken, "tims": 3})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +179,10 @@ def _auto(shape: Shape) -> Any:
 
 def _adapt(model: Any, lora: Lora) -> Any:
     """The model with an adapter on it; a new head is trained with it."""
-    adapted = _fresh(model, lora) if lora.start is None else _started(model, Path(lora.start))
+    with warnings.catch_warnings():
+        # peft asks transformers for something by a name that is going to change.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        adapted = _fresh(model, lora) if lora.start is None else _started(model, Path(lora.start))
     head = getattr(adapted.get_base_model(), "score", None)
     if head is not None:
         head.to(torch.float32).requires_grad_(True)

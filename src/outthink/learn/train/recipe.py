@@ -10,6 +10,10 @@
     held_out: 0.1
     seed: 0
 
+Instead of `data`, or beside it, a reward model learns worked solutions into which mistakes are put:
+
+    broken: {problems: {source: builtin, split: train, limit: 4000}, times: 2}
+
 A policy learns worked solutions, those that came with the problems or those that were found:
 
     train: policy
@@ -34,7 +38,7 @@ from outthink.prompt import Prompt
 from outthink.registry import Spec, make_engine
 from outthink.runs.recipe import ProblemSource, read_recipe
 
-__all__ = ["Fit", "Lora", "PolicyRecipe", "RewardRecipe", "Sampled", "load_train_recipe"]
+__all__ = ["Broken", "Fit", "Lora", "PolicyRecipe", "RewardRecipe", "Sampled", "load_train_recipe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,19 @@ class Lora:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """Worked solutions to be broken; see `outthink.learn.broken`.
+
+    Args:
+        problems: that come with worked solutions.
+        times: broken solutions of each, beside the right one.
+    """
+
+    problems: ProblemSource
+    times: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RewardRecipe:
     """A reward model to be trained.
 
@@ -99,6 +116,7 @@ class RewardRecipe:
         train: "prm" scores every step, "orm" the whole solution.
         model: what is trained.
         data: files of labelled solutions, as `outthink label` writes them.
+        broken: worked solutions to learn from, with mistakes put into them.
         prompt: how their questions were put.
         family: what it is shown and how it answers; plus-minus for a PRM, reward for an ORM unless stated.
         labels: whether it learns values ("soft") or labels of 0 and 1 ("hard").
@@ -113,6 +131,7 @@ class RewardRecipe:
     train: Literal["prm", "orm"]
     model: str
     data: tuple[str, ...]
+    broken: Broken | None
     prompt: Prompt
     family: str
     labels: Literal["soft", "hard"]
@@ -169,7 +188,7 @@ class PolicyRecipe:
 
 
 _COMMON = ("train", "model", "data", "prompt", "held_out", "lora", "fit", "seed")
-_REWARD = (*_COMMON, "family", "labels", "last_step_only")
+_REWARD = (*_COMMON, "broken", "family", "labels", "last_step_only")
 _POLICY = (*_COMMON, "problems", "rounds", "sample")
 _FAMILY = {"prm": "plus-minus", "orm": "reward"}
 
@@ -195,10 +214,16 @@ def load_train_recipe(path: Path, overrides: Sequence[str] = ()) -> RewardRecipe
 
 
 def _reward(given: Mapping[str, Any], path: Path) -> RewardRecipe:
-    if not given.get("data"):
+    broken = given.get("broken")
+    if not given.get("data") and broken is None:
         raise RecipeError(f"{path}: data is missing: name the files that `outthink label` wrote")
+    if broken is not None:
+        broken = dict(check_keys(broken, ("problems", "times"), "broken"))
+        broken = make(
+            Broken, broken | {"problems": make(ProblemSource, broken.get("problems"), "broken.problems")}, "broken"
+        )
     options = {"family": _FAMILY[given["train"]], "labels": "soft", "last_step_only": False}
-    return make(RewardRecipe, {**options, **given, **_common(given)}, str(path))
+    return make(RewardRecipe, {**options, **given, "broken": broken, **_common(given)}, str(path))
 
 
 def _policy(given: Mapping[str, Any], path: Path) -> PolicyRecipe:

@@ -14,6 +14,7 @@ import torch
 from accelerate import PartialState
 
 from outthink.errors import ProblemError
+from outthink.learn.broken import broken
 from outthink.learn.labels import Labelled, held_out, read_labels
 from outthink.learn.train.base import load_base, save
 from outthink.learn.train.expert import found, improve
@@ -54,6 +55,7 @@ def train(recipe: RewardRecipe | PolicyRecipe, folder: Path, watch: Watch | None
 
 def _reward(recipe: RewardRecipe, folder: Path, watch: Watch) -> Report:
     labelled = [each for file in recipe.data for each in read_labels(Path(file))]
+    labelled += _broken(recipe)
     identity = _identity(recipe.text, labelled)
     if (done := read_report(folder, identity)) is not None:
         return done
@@ -86,6 +88,18 @@ def _reward(recipe: RewardRecipe, folder: Path, watch: Watch) -> Report:
     course = fit(task, recipe.fit, seed=recipe.seed, folder=folder, identity=identity, watch=watch.step)
     counts = len(learnt), len(measured)
     return _closed(folder, identity, recipe.text, counts, course, lambda: save(base, folder, family=recipe.family))
+
+
+def _broken(recipe: RewardRecipe) -> list[Labelled]:
+    if recipe.broken is None:
+        return []
+    separator, times = recipe.prompt.step, recipe.broken.times
+    worked = [taught(problem, separator) for problem in load_problems(**asdict(recipe.broken.problems))]
+    return [
+        labelled
+        for each in worked
+        for labelled in broken(each.problem, each.question, each.steps, times=times, seed=recipe.seed)
+    ]
 
 
 def _policy(recipe: PolicyRecipe, worked: Sequence[Worked], folder: Path, watch: Watch) -> Report:
