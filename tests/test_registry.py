@@ -8,9 +8,14 @@ from outthink.verifiers.rules import Rules
 
 def test_what_ships_is_registered() -> None:
     assert kinds("engines") == ["llamacpp", "openai", "scripted", "vllm"]
-    assert kinds("verifiers") == ["judge", "orm", "prm", "rules", "scripted"]
+    assert kinds("verifiers") == ["generative", "judge", "orm", "prm", "rules", "scripted", "tests"]
     assert kinds("backends") == ["generate", "transformers", "vllm"]
-    assert kinds("strategies") == ["beam", "dvts", "greedy", "sample"]
+    strategies = (
+        "ab-mcts adaptive beam budget-forcing deepconf deepconf-online dora dvts ets granularity greedy lookahead "
+        "mcts particle-gibbs particles rebase recursive-aggregation revisions rsd sample scrutiny self-certainty "
+        "self-refine speculative-rejection tournament universal"
+    )
+    assert kinds("strategies") == strategies.split()
 
 
 @pytest.mark.parametrize("group", ["engines", "verifiers", "strategies", "backends"])
@@ -18,8 +23,8 @@ def test_every_kind_says_what_it_is_and_can_be_described(group: str) -> None:
     for kind in kinds(group):
         assert describe(group, kind).endswith((".", ":"))
         needed = {name for name, option in signature(group, kind).items() if option.default is option.empty}
-        # What cannot be guessed: a model's name, and for a reward model by generation the engine that runs it.
-        assert needed <= {"model", "engine"}
+        # What cannot be guessed: a model's name, the engine that runs it or how it is asked, a strategy inside another.
+        assert needed <= {"model", "engine", "format", "inner"}
 
 
 def test_a_kind_is_made_from_a_name_or_a_mapping() -> None:
@@ -32,7 +37,7 @@ def test_a_kind_is_made_from_a_name_or_a_mapping() -> None:
     ("spec", "message"),
     [
         ("bean", r"strategy: .*'bean'; did you mean 'beam'\?"),
-        ({"n": 3}, r"strategy\.kind is missing; valid: beam, dvts"),
+        ({"n": 3}, r"strategy\.kind is missing; valid: ab-mcts, adaptive, beam"),
         ({"kind": "beam", "widht": 2}, r"strategy: unknown key 'widht'; did you mean 'width'\?"),
         ({"kind": "beam", "n": 4, "width": 8}, r"strategy: width is 8"),
         (7, r"strategy: expected a name or a mapping"),

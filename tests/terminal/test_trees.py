@@ -61,6 +61,19 @@ def test_the_picture() -> None:
     ]
 
 
+def test_another_prompt_is_told_from_a_step() -> None:
+    tree = Tree.plant("2 + 2?", [], [0] * 7, 0)
+    first = grow(tree, tree.root, "The answer is 5.", 0.1, "end")
+    turn = grow(tree, first, "", None)
+    turn.turn = True
+    grow(tree, turn, "The answer is 4.", 1.0, "end")
+    assert [line.rstrip() for line in printed(tree).splitlines()][1:] == [
+        "└── 0.10 The answer is 5.  2 tokens  → 5",
+        "         asked anew, 2 tokens",
+        "    1.00 The answer is 4.  2 tokens  → 4",
+    ]
+
+
 def test_what_leads_nowhere_is_dimmed() -> None:
     lines = printed(forked(), colour=True).splitlines()
     for step, style in {"2 + 2 = 4": "38;2;", "The answer is 5.": "38;2;", "2 + 2 = 5": "2", "And so on": "2"}.items():

@@ -57,9 +57,9 @@ class _View:
             yield node
 
     def _row(self, node: Node) -> tuple[Text, Text]:
-        score, text = step_row(node, dim=node.index not in self._kept)
         if node.turn:
-            text.append("asked anew", "dim italic")
+            return Text(), Text(f"asked anew, {len(node.ids)} tokens", "dim italic")
+        score, text = step_row(node, dim=node.index not in self._kept)
         text.append(f"  {self._tree.tokens(node)} tokens", "dim")
         if node.finish in ("length", "context"):
             text.append(f", out of {'tokens' if node.finish == 'length' else 'context'}", "dim yellow")
