@@ -36,7 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, default_model: Path) -> Pat
     _done("label", str(RECIPES / "nano-label.yaml"), *small, "--out", str(folder / "label"))
     labels = f"data=['{folder / 'label' / 'labels.jsonl'}']"
     brief = ["--set", "held_out=0.2", "--set", "lora={rank: 4}", "--set", "fit.batch_tokens=512"]
-    _done("train", str(RECIPES / "nano-prm.yaml"), "--set", labels, *brief, "--out", str(folder / "prm"))
+    again = ["--set", "fit.epochs=6", "--set", labels]
+    _done("train", str(RECIPES / "nano-prm.yaml"), *again, *brief, "--out", str(folder / "prm"))
     worked = ["--set", "problems.limit=24", "--set", "held_out=0.2"]
     _done("train", str(RECIPES / "nano-policy.yaml"), *worked, *brief[2:], "--out", str(folder / "policy"))
     return folder
@@ -62,7 +63,9 @@ def test_trainings_tell_what_they_did(folder: Path) -> None:
     for name in ("prm", "policy"):
         told = json.loads((folder / name / "training.json").read_text())
         losses = [record["loss"] for record in told["records"]]
-        assert losses[-1] < losses[0]
+        half = len(losses) // 2
+        # Single batches differ more than a short training changes.
+        assert sum(losses[-half:]) < sum(losses[:half])
         assert told["records"][-1]["held_out"]["loss"] > 0
         assert set(told["written"]) == {"adapter", "adapter.gguf", "model"}
 
