@@ -42,8 +42,8 @@ async def test_the_worked_example_is_a_strategy(new_search: SearchFactory) -> No
 def test_the_worked_example_shares_out_by_rank(scores: list[float], seats: int) -> None:
     shares = _example()["halve"](scores, seats, Random(0))
     assert sum(shares) <= seats and max(shares) == -(-seats // 2)
-    best = max(range(len(scores)), key=lambda i: shares[i])
-    assert scores[best] == max(scores)
+    # The next path may have as many: of two seats, each gets one.
+    assert max(shares) in [share for share, score in zip(shares, scores, strict=True) if score == max(scores)]
 
 
 @pytest.mark.parametrize("kind", kinds("strategies"))
