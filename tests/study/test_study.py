@@ -95,7 +95,7 @@ async def test_without_references_there_is_cost_but_no_accuracy(tmp_path: Path) 
 
 
 async def test_failed_searches_are_wrong(tmp_path: Path) -> None:
-    engine = {"kind": "scripted", "steps": 3, "fault_rate": 0.05}
+    engine = {"kind": "scripted", "steps": 3, "fault_rate": 0.5}
     await run(parse_recipe({**RECIPE, "engine": engine, "seeds": [0]}, "recipe"), tmp_path)
     study = await load_study({"": tmp_path})
     failed = [outcome for outcome in study.outcomes if outcome.error is not None and outcome.strategy == "sample"]
