@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, NamedTuple
 
+from outthink.checks import at_least
 from outthink.errors import ContextTooSmall, UsageError
 from outthink.search import Search
 from outthink.strategies.parts.attempts import Arm, Attempt, choose, tell
@@ -54,9 +55,7 @@ class AbMcts:
     in_flight: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("n", "in_flight"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        at_least(1, n=self.n, in_flight=self.in_flight)
         if not self.refine.strip():
             raise UsageError("refine is empty; say how a better solution is asked for")
         if len(set(self.partners)) < len(self.partners):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least, fraction
 from outthink.confidence import Measure, measured, quantile, told
-from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.turns import solved
@@ -36,10 +36,8 @@ class DeepConf:
     keep: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.window < 1:
-            raise UsageError(f"window is {self.window}; it must be at least 1")
-        if not 0 < self.keep <= 1:
-            raise UsageError(f"keep is {self.keep}; it must lie above 0 and not above 1")
+        at_least(1, window=self.window)
+        fraction(keep=self.keep)
 
     @property
     def samples(self) -> int:

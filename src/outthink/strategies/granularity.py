@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outthink.errors import UsageError
+from outthink.checks import at_least
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.view import View, each, require_ranks
@@ -31,8 +31,7 @@ class Granularity:
     every: int = 2
 
     def __post_init__(self) -> None:
-        if self.every < 1:
-            raise UsageError(f"every is {self.every}; it must be at least 1")
+        at_least(1, every=self.every)
         require_ranks(self.inner, "scoring less often")
 
     @property

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from outthink.checks import at_least
 from outthink.concurrency import gather
-from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.view import View, each, require_ranks
@@ -32,8 +32,7 @@ class Lookahead:
     steps: int = 3
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise UsageError(f"steps is {self.steps}; it must be at least 1")
+        at_least(1, steps=self.steps)
         require_ranks(self.inner, "looking ahead")
 
     @property

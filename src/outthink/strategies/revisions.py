@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from outthink.answer import canonical, extract_answer
+from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
@@ -55,8 +56,7 @@ class Revisions:
             raise UsageError(
                 f"n is {self.n} and sequential {self.sequential}; n must be a multiple of sequential, both at least 1"
             )
-        if self.context < 1:
-            raise UsageError(f"context is {self.context}; it must be at least 1")
+        at_least(1, context=self.context)
 
     @property
     def samples(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from outthink.errors import UsageError
+from outthink.checks import at_least, between
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.answers import rivals
@@ -42,11 +42,8 @@ class Scrutiny:
     prompt: str = VERIFY
 
     def __post_init__(self) -> None:
-        for name, value in (("verdicts", self.verdicts), ("comparisons", self.comparisons)):
-            if value < 1:
-                raise UsageError(f"{name} is {value}; it must be at least 1")
-        if not 0 <= self.margin <= 1:
-            raise UsageError(f"margin is {self.margin}; it must lie between 0 and 1")
+        at_least(1, verdicts=self.verdicts, comparisons=self.comparisons)
+        between(0, 1, margin=self.margin)
         check_places("prompt", self.prompt, ("question", "solution"))
 
     @property

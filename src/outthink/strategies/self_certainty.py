@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least
 from outthink.confidence import borda, mean, told
-from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.turns import solved
@@ -31,8 +31,7 @@ class SelfCertainty:
     power: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.power < 0:
-            raise UsageError(f"power is {self.power}; it must be at least 0")
+        at_least(0, power=self.power)
 
     @property
     def samples(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
@@ -43,10 +44,7 @@ class SelfRefine:
     done: str = DONE
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
-        if self.rounds < 1:
-            raise UsageError(f"rounds is {self.rounds}; it must be at least 1")
+        at_least(1, n=self.n, rounds=self.rounds)
         if not self.done.strip():
             raise UsageError("done is empty; name the words by which feedback says that nothing is to be changed")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import comb
 
-from outthink.errors import UsageError
+from outthink.checks import at_least
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.answers import rivals
@@ -44,10 +44,8 @@ class Tournament:
     prompt: str = COMPARE
 
     def __post_init__(self) -> None:
-        if self.pivots < 0:
-            raise UsageError(f"pivots is {self.pivots}; it must be at least 0")
-        if self.repeats < 1:
-            raise UsageError(f"repeats is {self.repeats}; it must be at least 1")
+        at_least(0, pivots=self.pivots)
+        at_least(1, repeats=self.repeats)
         check_places("prompt", self.prompt, ("question", "first", "second"))
 
     @property
