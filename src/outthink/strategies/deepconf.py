@@ -8,6 +8,7 @@ from outthink.checks import at_least, fraction
 from outthink.confidence import Measure, measured, quantile, told
 from outthink.search import Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.turns import solved
 from outthink.strategies.sample import Sample
 
@@ -15,7 +16,7 @@ __all__ = ["DeepConf"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeepConf:
+class DeepConf(Around):
     """Deep Think with Confidence, offline (Fu et al. 2025, arXiv 2508.15260).
 
     The solutions of another strategy vote with weights: their confidences, as `sampling.top_logprobs` lets the engine
@@ -38,16 +39,6 @@ class DeepConf:
     def __post_init__(self) -> None:
         at_least(1, window=self.window)
         fraction(keep=self.keep)
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
 
     async def __call__(self, search: Search) -> None:
         """Solve, then weigh."""

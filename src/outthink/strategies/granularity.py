@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from outthink.checks import at_least
 from outthink.search import Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.view import View, each, require_ranks
 from outthink.tree import Node
 
@@ -15,7 +16,7 @@ __all__ = ["Granularity"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Granularity:
+class Granularity(Around):
     """Variable-granularity search (Chen et al. 2025, arXiv 2505.11730), around any strategy that ranks steps.
 
     Every path that the inner strategy keeps is first extended by `every` - 1 steps without branching and without the
@@ -33,16 +34,6 @@ class Granularity:
     def __post_init__(self) -> None:
         at_least(1, every=self.every)
         require_ranks(self.inner, "scoring less often")
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Paths are ranked after every `every` steps."""
-        return True
 
     async def __call__(self, search: Search) -> None:
         """Let the inner strategy search with coarser steps."""

@@ -9,6 +9,7 @@ from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.search import Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.view import View, each, require_ranks
 from outthink.tree import Node
 
@@ -16,7 +17,7 @@ __all__ = ["Lookahead"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lookahead:
+class Lookahead(Around):
     """Lookahead search (Snell et al. 2024, arXiv 2408.03314), around any strategy that ranks steps.
 
     Every step the inner strategy writes is followed by up to `steps` greedy ones, and has the value of their end. They
@@ -34,16 +35,6 @@ class Lookahead:
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps)
         require_ranks(self.inner, "looking ahead")
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Steps are ranked by where they lead."""
-        return True
 
     async def __call__(self, search: Search) -> None:
         """Let the inner strategy search, each of its steps looking ahead."""

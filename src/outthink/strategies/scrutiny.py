@@ -9,6 +9,7 @@ from outthink.checks import at_least, between
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.answers import rivals
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.judging import VERIFY, compared, verified
 from outthink.strategies.parts.quoting import check_places
 from outthink.strategies.parts.turns import solved
@@ -20,7 +21,7 @@ __all__ = ["Scrutiny"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scrutiny:
+class Scrutiny(Around):
     """Sampling and self-verification (Zhao, Awasthi and Gollapudi 2025, arXiv 2502.01839).
 
     One solution for each different answer of another strategy is verified `verdicts` times; the share of "correct" is
@@ -45,16 +46,6 @@ class Scrutiny:
         at_least(1, verdicts=self.verdicts, comparisons=self.comparisons)
         between(0, 1, margin=self.margin)
         check_places("prompt", self.prompt, ("question", "solution"))
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
 
     async def __call__(self, search: Search) -> None:
         """Solve, verify, and compare what is close."""

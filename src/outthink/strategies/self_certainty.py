@@ -8,6 +8,7 @@ from outthink.checks import at_least
 from outthink.confidence import borda, mean, told
 from outthink.search import Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.turns import solved
 from outthink.strategies.sample import Sample
 
@@ -15,7 +16,7 @@ __all__ = ["SelfCertainty"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SelfCertainty:
+class SelfCertainty(Around):
     """Borda voting by self-certainty (Kang et al. 2025, arXiv 2502.18581).
 
     The solutions of another strategy are ranked by the mean confidence of their tokens; of n solutions, the r-th votes
@@ -32,16 +33,6 @@ class SelfCertainty:
 
     def __post_init__(self) -> None:
         at_least(0, power=self.power)
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
 
     async def __call__(self, search: Search) -> None:
         """Solve, then rank."""

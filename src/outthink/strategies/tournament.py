@@ -11,6 +11,7 @@ from outthink.checks import at_least
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.answers import rivals
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.judging import COMPARE, compared
 from outthink.strategies.parts.quoting import check_places
 from outthink.strategies.parts.turns import solved
@@ -23,7 +24,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tournament:
+class Tournament(Around):
     """Pairwise selection by the model itself, with pivots (Kwok et al. 2026, arXiv 2607.05391).
 
     One solution for each different answer of another strategy plays. First all are compared around a ring; those that
@@ -47,16 +48,6 @@ class Tournament:
         at_least(0, pivots=self.pivots)
         at_least(1, repeats=self.repeats)
         check_places("prompt", self.prompt, ("question", "first", "second"))
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
 
     async def __call__(self, search: Search) -> None:
         """Solve, then play."""

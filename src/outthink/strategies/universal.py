@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from outthink.search import Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.quoting import check_places, fill, numbered
 from outthink.strategies.parts.turns import reply, solved
 from outthink.strategies.sample import Sample
@@ -29,7 +30,7 @@ _NAMED = re.compile(r"solution\W*(\d+)|\A\W*(\d+)\W*\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Universal:
+class Universal(Around):
     """USC, universal self-consistency (Chen et al. 2023, arXiv 2311.17311), for answers that cannot be counted.
 
     The solutions of another strategy are put into one prompt, and the model names the one most consistent with the
@@ -46,16 +47,6 @@ class Universal:
 
     def __post_init__(self) -> None:
         check_places("prompt", self.prompt, ("question", "solutions"))
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
 
     async def __call__(self, search: Search) -> None:
         """Solve, then ask which solution it is to be."""
