@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import SearchFactory
-from outthink.answer import extract_answer
+from outthink.candidates import candidate, path_score
 from outthink.engines import Request, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.engines.scripted import scripted_answer
 from outthink.errors import UsageError
 from outthink.registry import make_strategy
 from outthink.search import Search
-from outthink.select import Candidate, Choice, aggregate, best, majority, weighted
+from outthink.select import Candidate, Choice, best, majority, weighted
 from outthink.strategies.beam import Beam
 from outthink.strategies.dvts import Dvts
 from outthink.strategies.greedy import Greedy
@@ -35,14 +35,7 @@ SOLVED = SUCCESS**STEPS
 
 
 def candidates(search: Search) -> list[Candidate]:
-    found = []
-    for leaf in search.tree.leaves:
-        path = search.tree.path(leaf)
-        answer = extract_answer(path.text)
-        found.append(
-            Candidate(answer=answer, key=answer, score=aggregate(path.scores, "last") if path.scores else None)
-        )
-    return found
+    return [candidate(path, path_score(path, "last")) for path in map(search.tree.path, search.tree.leaves)]
 
 
 async def share_right(

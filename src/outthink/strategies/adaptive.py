@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from outthink.answer import canonical, extract_answer
+from outthink.candidates import candidate
 from outthink.checks import above, at_least, one_of
 from outthink.concurrency import race
 from outthink.errors import UsageError
@@ -88,8 +88,7 @@ class Adaptive:
 
     async def _answers(self, search: Search, n: int) -> list[str | None]:
         leaves = await search.complete([search.root], n)
-        stated = [extract_answer(search.tree.path(leaf).text) if leaf.finished else None for leaf in leaves]
-        return [None if answer is None else canonical(answer) for answer in stated]
+        return [candidate(search.tree.path(leaf)).key if leaf.finished else None for leaf in leaves]
 
     async def _answer(self, search: Search) -> str | None:
         (answer,) = await self._answers(search, 1)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from outthink.answer import canonical, extract_answer
+from outthink.candidates import candidate
 from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
-from outthink.select import Candidate, weighted
+from outthink.select import weighted
 from outthink.strategies import Strategy
 from outthink.strategies.parts.quoting import answered, asked
 from outthink.strategies.parts.turns import leaves_below, reply, solved
@@ -99,7 +99,7 @@ class Revisions:
 
 def _elect(search: Search, attempts: Sequence[Node]) -> None:
     """Leave one vote to a chain: that of the best attempt with its answer by weighted best-of-N."""
-    candidates = [_candidate(search, attempt) for attempt in attempts]
+    candidates = [candidate(search.tree.path(attempt), search.value(attempt)) for attempt in attempts]
     answer = weighted(candidates).key
     agreeing = [attempt for attempt, held in zip(attempts, candidates, strict=True) if held.key == answer]
     chosen = max(agreeing, key=search.value)
@@ -109,9 +109,3 @@ def _elect(search: Search, attempts: Sequence[Node]) -> None:
     for attempt in (*attempts, *leaves_below(search.tree, attempts[-1])):
         if attempt is not chosen:
             attempt.weight = 0.0
-
-
-def _candidate(search: Search, attempt: Node) -> Candidate:
-    answer = extract_answer(search.tree.path(attempt).text)
-    key = None if answer is None else canonical(answer)
-    return Candidate(answer=answer, key=key, score=search.value(attempt), weight=attempt.weight)
