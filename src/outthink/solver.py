@@ -19,7 +19,7 @@ from outthink.problems import Problem
 from outthink.prompt import Prompt
 from outthink.sandbox import Sandbox
 from outthink.search import Search
-from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select
+from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select, with_scores
 from outthink.strategies import Strategy
 from outthink.tree import Tree
 from outthink.verifiers import Learner, Verifier
@@ -225,8 +225,8 @@ class Solver:
         candidates = _candidates(problem, tree, self._how(aggregate))
         if tree.stopped and select in NEEDS_SCORES:
             # The budget may have been spent before all that was written had a score.
-            scored = [candidate for candidate in candidates if candidate.score is not None]
-            select, candidates = (select, scored) if scored else ("majority", candidates)
+            kept = with_scores(candidates)
+            select, candidates = (select, kept) if kept else ("majority", candidates)
         # Programs are not algebra: they are counted as they are written.
         merged = {} if problem.tests else await self.grader.merge([c.key for c in candidates if c.key is not None])
         choice = SELECTIONS[select](
