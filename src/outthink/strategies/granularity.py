@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outthink.checks import at_least
-from outthink.search import Search
+from outthink.search import Manner, Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.view import View, each, require_ranks
@@ -47,23 +47,16 @@ class _Coarse(View):
         super().__init__(under)
         self._every = every
 
-    async def expand(
-        self,
-        nodes: Sequence[Node],
-        n: int | Sequence[int],
-        *,
-        temperature: float | None = None,
-        scored: bool = True,
-        trial: bool = False,
-        by: str | None = None,
-    ) -> list[Node]:
+    async def write(self, nodes: Sequence[Node], counts: Sequence[int], manner: Manner) -> list[Node]:
         """Extend each node, then write its children; one that ends on the way has its end for its only child."""
+        if manner.whole:
+            return await super().write(nodes, counts, manner)
 
         async def branch(node: Node, count: int) -> list[Node]:
             for _ in range(0 if node.starts or not count else self._every - 1):
-                (node,) = await self.under.expand([node], 1, temperature=temperature, scored=False, trial=trial, by=by)
+                (node,) = await self.under.write([node], [1], replace(manner, scored=False))
                 if not node.open:
                     return [node]
-            return await self.under.expand([node], count, temperature=temperature, scored=scored, trial=trial, by=by)
+            return await self.under.write([node], [count], manner)
 
-        return await each(branch, nodes, n)
+        return await each(branch, nodes, counts)
