@@ -14,6 +14,7 @@ from outthink.budget import Budget
 from outthink.engines import Request, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import BudgetExhausted, UsageError
+from outthink.packing import pack, unpack
 from outthink.registry import make_strategy
 from outthink.search import Search
 from outthink.strategies import Strategy
@@ -335,7 +336,7 @@ async def test_budgets_hold_costs_add_up_and_the_same_seed_is_the_same_tree(
         assert tokens is None or engine.usage.generated_tokens <= tokens
         assert all(leaf.finished and tree.path(leaf).messages == tree.messages for leaf in tree.leaves)
         assert bool(tree.leaves) == bool(finished(tree)), "whatever ends it, somebody has a vote"
-        assert Tree.from_bytes(tree.to_bytes()) == tree
+        assert unpack(pack(tree)) == tree
     assert digests[0] == digests[1]
 
 
