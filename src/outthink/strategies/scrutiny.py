@@ -10,11 +10,11 @@ from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.answers import rivals
 from outthink.strategies.parts.around import Around
-from outthink.strategies.parts.judging import VERIFY, compared, verified
+from outthink.strategies.parts.judging import VERIFY, verified
+from outthink.strategies.parts.pairing import Games, all_pairs
 from outthink.strategies.parts.quoting import check_places
 from outthink.strategies.parts.turns import solved
 from outthink.strategies.sample import Sample
-from outthink.strategies.tournament import all_pairs, ranked
 from outthink.tree import Node
 
 __all__ = ["Scrutiny"]
@@ -68,13 +68,8 @@ class Scrutiny(Around):
     async def _winner(self, search: Search, players: Sequence[Node]) -> int:
         if len(players) == 1:
             return 0
-        won: list[list[float]] = [[] for _ in players]
-        pairs = all_pairs(range(len(players)))
-        found = await compared(search, [(players[i], players[j]) for i, j in pairs], repeats=self.comparisons)
-        for (one, other), share in zip(pairs, found, strict=True):
-            won[one].append(share)
-            won[other].append(1 - share)
-        return ranked(won)[0]
+        games = Games(search, players, repeats=self.comparisons)
+        return (await games.play(all_pairs(range(len(players)))))[0]
 
 
 def _vote(solutions: Sequence[Node], votes: Mapping[int, float]) -> None:

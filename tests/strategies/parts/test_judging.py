@@ -20,9 +20,10 @@ from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.answers import rivals
 from outthink.strategies.parts.judging import COMPARE, VERIFY, compared, verified
+from outthink.strategies.parts.pairing import all_pairs, comparisons, pivot_pairs, ranked, ring_pairs
 from outthink.strategies.sample import Sample
 from outthink.strategies.scrutiny import Scrutiny
-from outthink.strategies.tournament import Tournament, all_pairs, comparisons, pivot_pairs, ranked, ring_pairs
+from outthink.strategies.tournament import Tournament
 from outthink.tree import Node, Path, Tree
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
 
