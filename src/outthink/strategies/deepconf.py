@@ -31,7 +31,7 @@ class DeepConf(Around):
         keep: share of the solutions, the most confident ones, that vote; 0.1 or 1 in the paper's code.
     """
 
-    inner: Strategy = Sample()  # noqa: RUF009 (frozen)
+    inner: Strategy = Sample()
     measure: Measure = "bottom"
     window: int = 64
     keep: float = 1.0

@@ -36,7 +36,7 @@ class Scrutiny(Around):
         prompt: asks for a verdict; `{question}` and `{solution}` stand where they go.
     """
 
-    inner: Strategy = Sample()  # noqa: RUF009 (frozen)
+    inner: Strategy = Sample()
     verdicts: int = 8
     margin: float = 0.05
     comparisons: int = 4

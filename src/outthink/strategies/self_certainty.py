@@ -28,7 +28,7 @@ class SelfCertainty(Around):
         power: 0 is majority voting; the higher, the more the most certain solution decides. 0.5 in the paper's code.
     """
 
-    inner: Strategy = Sample()  # noqa: RUF009 (frozen)
+    inner: Strategy = Sample()
     power: float = 0.5
 
     def __post_init__(self) -> None:

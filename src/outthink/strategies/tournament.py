@@ -37,7 +37,7 @@ class Tournament(Around):
         prompt: asks for the better one; `{question}`, `{first}` and `{second}` stand where they go.
     """
 
-    inner: Strategy = Sample()  # noqa: RUF009 (frozen)
+    inner: Strategy = Sample()
     pivots: int = 2
     repeats: int = 1
     prompt: str = COMPARE

@@ -22,9 +22,6 @@ CHOOSE = """Problem: {question}
 
 Which of these solutions agrees best with the others on the answer? Reply with its number alone, as in "Solution 2"."""
 
-# Few enough for one prompt to a small model.
-SAMPLED = Sample(n=8)
-
 # Named as asked, or a number and nothing else; a bare number in a sentence may be anything.
 _NAMED = re.compile(r"solution\W*(\d+)|\A\W*(\d+)\W*\Z", re.IGNORECASE)
 
@@ -42,7 +39,8 @@ class Universal(Around):
         prompt: asks for the choice; `{question}` and `{solutions}` stand where they go.
     """
 
-    inner: Strategy = SAMPLED
+    # Few enough for one prompt to a small model.
+    inner: Strategy = Sample(n=8)
     prompt: str = CHOOSE
 
     def __post_init__(self) -> None:
