@@ -87,6 +87,11 @@ class Node:
         """Whether the step says nothing (a lone separator, an end right after one): there is nothing to score."""
         return not self.text.strip()
 
+    @property
+    def wording(self) -> tuple[bytes, str]:
+        """What tells it from siblings that were not sampled alike: its ids, and its text where an engine has no ids."""
+        return self.ids.tobytes(), self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -260,12 +265,11 @@ class Tree:
 
     def states(self) -> list[int]:
         """A number for each node, the same for those whose paths are alike token by token: they are one state."""
-        known: dict[tuple[int, bytes, str], int] = {}
+        known: dict[tuple[int, tuple[bytes, str]], int] = {}
         found: list[int] = []
         for node in self.nodes:
             above = found[node.parent] if node.parent >= 0 else -1
-            # Text tells them apart where an engine has no ids.
-            found.append(known.setdefault((above, node.ids.tobytes(), node.text), len(known)))
+            found.append(known.setdefault((above, node.wording), len(known)))
         return found
 
     def offspring(self) -> dict[int, list[Node]]:
