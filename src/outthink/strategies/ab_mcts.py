@@ -13,6 +13,7 @@ from outthink.search import Search
 from outthink.strategies.parts.attempts import Arm, Attempt, choose, tell
 from outthink.strategies.parts.posterior import POSTERIORS, Posterior
 from outthink.strategies.parts.quoting import answered, asked
+from outthink.strategies.parts.turns import one_solution
 from outthink.strategies.parts.window import in_order
 from outthink.tree import Node
 
@@ -119,13 +120,11 @@ class AbMcts:
 
 
 async def _write(search: Search, base: Attempt, arm: Arm, prompt: Node | None) -> _Written:
-    if prompt is None:
-        return _Written(base, arm, None)
     try:
-        (node,) = await search.complete([prompt], 1, by=arm)
+        node = None if prompt is None else await one_solution(search, prompt, by=arm)
     except ContextTooSmall:
-        return _Written(base, arm, None)
-    return _Written(base, arm, node if node.finished else None)
+        node = None
+    return _Written(base, arm, node)
 
 
 def _draw(arms: dict[Arm, Posterior], rng: Random) -> Arm:

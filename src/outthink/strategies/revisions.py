@@ -14,7 +14,7 @@ from outthink.search import Search
 from outthink.select import weighted
 from outthink.strategies import Strategy
 from outthink.strategies.parts.quoting import answered, asked
-from outthink.strategies.parts.turns import leaves_below, reply, solved
+from outthink.strategies.parts.turns import leaves_below, one_solution, reply, solved
 from outthink.tree import Node
 
 __all__ = ["Revisions"]
@@ -86,8 +86,8 @@ class Revisions:
     async def _begin(self, search: Search) -> list[Node]:
         if self.inner is not None:
             return sorted(await solved(search, self.inner), key=search.value)
-        (first,) = await search.complete([search.root], 1)
-        return [first] if first.finished else []
+        first = await one_solution(search, search.root)
+        return [] if first is None else [first]
 
     async def _revise(self, search: Search, attempts: Sequence[Node]) -> list[Node]:
         chat = asked(search)

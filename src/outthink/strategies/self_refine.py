@@ -9,7 +9,7 @@ from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies.parts.quoting import answered, asked
-from outthink.strategies.parts.turns import reply, succeed
+from outthink.strategies.parts.turns import one_solution, reply, succeed
 
 __all__ = ["SelfRefine"]
 
@@ -63,8 +63,7 @@ class SelfRefine:
         await gather(*(self._chain(search) for _ in range(self.n)))
 
     async def _chain(self, search: Search) -> None:
-        (first,) = await search.complete([search.root], 1)
-        solution = first if first.finished else None
+        solution = await one_solution(search, search.root)
         for _ in range(self.rounds):
             if solution is None:
                 return
