@@ -11,11 +11,12 @@ from outthink.cost import Usage
 from outthink.engines import Request, Sampling, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import BudgetExhausted, EngineError, UsageError, VerifierError
+from outthink.packing import pack, unpack
 from outthink.search import Search
 from outthink.strategies.beam import Beam
 from outthink.strategies.dvts import Dvts
 from outthink.strategies.sample import Sample
-from outthink.tree import Message, Path, Tree
+from outthink.tree import Message, Path
 from outthink.verifiers import Scores
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
 
@@ -238,7 +239,7 @@ async def test_another_prompt_starts_anew_below_what_it_answers_to(new_search: S
     assert turn.parent == first.index and len(path.scores) == 3
     assert search.tree.leaves == [first, second]
     assert search.tree.cost.engine == engine.usage
-    again = Tree.from_bytes(search.tree.to_bytes())
+    again = unpack(pack(search.tree))
     assert again.digest() == search.tree.digest() and again.path(again.nodes[-1]).messages == messages
 
 

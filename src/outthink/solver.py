@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import NamedTuple
 
-from outthink.answer import canonical, extract_answer
 from outthink.budget import Budget
+from outthink.candidates import candidate, path_score
 from outthink.cost import Cost
 from outthink.engines import Engine, Sampling
 from outthink.errors import EngineDown, OutthinkError, UsageError
 from outthink.grade import Failure, Grader
 from outthink.problems import Problem
-from outthink.programs import canonical_program, extract_program
 from outthink.prompt import Prompt
 from outthink.sandbox import Sandbox
 from outthink.search import Search
-from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select, aggregate
+from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select, with_scores
 from outthink.strategies import Strategy
-from outthink.tree import Node, Tree
+from outthink.tree import Tree
 from outthink.verifiers import Learner, Verifier
 
 __all__ = ["Attempt", "Conclusion", "Solution", "Solver"]
@@ -226,8 +225,8 @@ class Solver:
         candidates = _candidates(problem, tree, self._how(aggregate))
         if tree.stopped and select in NEEDS_SCORES:
             # The budget may have been spent before all that was written had a score.
-            scored = [candidate for candidate in candidates if candidate.score is not None]
-            select, candidates = (select, scored) if scored else ("majority", candidates)
+            kept = with_scores(candidates)
+            select, candidates = (select, kept) if kept else ("majority", candidates)
         # Programs are not algebra: they are counted as they are written.
         merged = {} if problem.tests else await self.grader.merge([c.key for c in candidates if c.key is not None])
         choice = SELECTIONS[select](
@@ -248,26 +247,12 @@ class Solver:
         return self.verifier.aggregate if self.verifier is not None else "last"
 
     def _text(self, problem: Problem, tree: Tree, choice: Choice, how: Aggregate | None) -> str:
-        paths = [tree.path(leaf) for leaf in tree.leaves]
-        mine = [path for path in paths if _answer(problem, path.text) == choice.answer]
-        if not mine:
-            return ""
-        return max(mine, key=lambda path: _score(tree, path.node, self._how(how)) or 0.0).text
+        voted = zip(tree.leaves, _candidates(problem, tree, self._how(how)), strict=True)
+        mine = [(leaf, each.score or 0.0) for leaf, each in voted if each.answer == choice.answer]
+        return tree.path(max(mine, key=lambda pair: pair[1])[0]).text if mine else ""
 
 
-def _candidates(problem: Problem, tree: Tree, how: Aggregate) -> Sequence[Candidate]:
-    found = []
-    for leaf in tree.leaves:
-        answer = _answer(problem, tree.path(leaf).text)
-        key = None if answer is None else canonical_program(answer) if problem.tests else canonical(answer)
-        found.append(Candidate(answer=answer, key=key, score=_score(tree, leaf, how), weight=leaf.weight))
-    return found
-
-
-def _answer(problem: Problem, text: str) -> str | None:
-    return extract_program(text) if problem.tests else extract_answer(text)
-
-
-def _score(tree: Tree, leaf: Node, how: Aggregate) -> float | None:
-    scores = tree.path(leaf).scores
-    return aggregate(scores, how) if scores else None
+def _candidates(problem: Problem, tree: Tree, how: Aggregate) -> list[Candidate]:
+    """One for each leaf."""
+    paths = map(tree.path, tree.leaves)
+    return [candidate(path, path_score(path, how), program=bool(problem.tests)) for path in paths]
