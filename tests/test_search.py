@@ -225,6 +225,20 @@ async def test_a_cap_at_the_very_end_of_a_step_writes_no_step_after_it(new_searc
     assert len(capped.tree.nodes) == 3
 
 
+async def test_a_solution_that_the_budget_cuts_at_the_very_end_of_a_step_frees_its_seat(
+    new_search: SearchFactory,
+) -> None:
+    free = new_search()
+    (leaf,) = await free.complete([free.root], 1)
+    two_steps = free.tree.path(leaf).nodes[1].length
+    search = new_search(budget=Budget(samples=1, tokens=two_steps))
+    (cut,) = await search.complete([search.root], 1)
+    assert (cut.length, cut.open) == (two_steps, True)
+    # There is a seat for another solution, but nothing to write it with.
+    with pytest.raises(BudgetExhausted, match="tokens"):
+        await search.complete([search.root], 1)
+
+
 async def test_another_prompt_starts_anew_below_what_it_answers_to(new_search: SearchFactory) -> None:
     engine = ScriptedEngine(steps=3, parameters=1)
     search = new_search(engine=engine)

@@ -180,6 +180,10 @@ class Growth:
                     if judged and (manner.scored or tip.finished):
                         task, scoring = group.create_task(self._scoring.path(tip)), True
                         task.add_done_callback(partial(self._judged, grant, tip))
+            # What should have reached its end, and was cut right behind a step.
+            for tip in tips:
+                if manner.whole and tip.open and tip.weight > 0:
+                    self._ledger.return_seat()
         finally:
             self._ledger.wrote(grant, used.generated_tokens, used.flops)
             if not scoring:
