@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from outthink.answer import canonical, extract_answer
+from outthink.candidates import candidate
 from outthink.cost import Cost
 from outthink.grade import Grader
 from outthink.options import make
 from outthink.problems import Problem
-from outthink.programs import canonical_program, extract_program
 from outthink.runs.recipe import StrategyEntry, parse_recipe
 from outthink.runs.store import Result, Store
 from outthink.sandbox import Sandbox
+from outthink.select import Candidate
 from outthink.strategies.sample import Sample
-from outthink.tree import Tree
+from outthink.tree import Path, Tree
 
 __all__ = ["Outcome", "Solved", "read_outcomes", "series_name"]
 
@@ -100,11 +100,10 @@ async def read_outcomes(
     found: list[Outcome] = []
     for name, group in groupby(results, key=lambda result: result.unit.problem):
         trees = [(result, store.tree(result.unit)) for result in group]
-        leaves = [_leaves(problems[name], tree) if result.error is None else [] for result, tree in trees]
-        answers = [leaf.answer for each in leaves for leaf in each if leaf.answer is not None]
-        grades = await _grades(problems[name], answers, grader, sandbox)
-        for (result, tree), written in zip(trees, leaves, strict=True):
-            solved = tuple(_solved(leaf, grades[leaf.answer]) for leaf in written)
+        said = [_said(problems[name], tree) if result.error is None else [] for result, tree in trees]
+        grades = await _grades(problems[name], [each for one in said for _, each in one], grader, sandbox)
+        for (result, tree), solutions in zip(trees, said, strict=True):
+            solved = tuple(_solved(path, grades[each.key]) for path, each in solutions)
             found.append(_outcome(run, entries[result.unit.strategy], problems[name], result, tree, solved))
         watch(len(found), len(results))
     return found
@@ -115,55 +114,51 @@ def series_name(entry: StrategyEntry) -> str:
     return entry.name.removesuffix(f"-{entry.strategy.samples}")
 
 
-class _Leaf(NamedTuple):
-    answer: str | None
-    scores: tuple[float, ...]
-    weight: float
-    tokens: int
-
-
 class _Grade(NamedTuple):
     key: str | None
     correct: bool | None
 
 
-def _leaves(problem: Problem, tree: Tree) -> list[_Leaf]:
-    found = []
-    for leaf in tree.leaves:
-        path = tree.path(leaf)
-        answer = extract_program(path.text) if problem.tests else extract_answer(path.text)
-        found.append(_Leaf(answer, tuple(path.scores), leaf.weight, leaf.length))
-    return found
+def _said(problem: Problem, tree: Tree) -> list[tuple[Path, Candidate]]:
+    paths = map(tree.path, tree.leaves)
+    return [(path, candidate(path, program=bool(problem.tests))) for path in paths]
 
 
-def _solved(leaf: _Leaf, grade: _Grade) -> Solved:
-    return Solved(key=grade.key, scores=leaf.scores, correct=grade.correct, weight=leaf.weight, tokens=leaf.tokens)
+def _solved(path: Path, grade: _Grade) -> Solved:
+    return Solved(
+        key=grade.key,
+        scores=tuple(path.scores),
+        correct=grade.correct,
+        weight=path.node.weight,
+        tokens=path.node.length,
+    )
 
 
 async def _grades(
-    problem: Problem, answers: Sequence[str], grader: Grader, sandbox: Sandbox
+    problem: Problem, candidates: Sequence[Candidate], grader: Grader, sandbox: Sandbox
 ) -> dict[str | None, _Grade]:
-    """Of each answer: its key, and whether it is right. To state none is wrong wherever an answer can be."""
-    if problem.tests:
-        # Programs are not algebra: they are counted as they are written.
-        keys = {answer: canonical_program(answer) for answer in answers}
-    else:
-        merged = await grader.merge(answers)
-        keys = {answer: merged[canonical(answer)] for answer in answers}
-    right = {key: await _right(problem, key, answer, grader, sandbox) for answer, key in keys.items()}
-    nothing = _Grade(None, False if _graded(problem) else None)
-    return {None: nothing} | {a: _Grade(key, right[key]) for a, key in keys.items()}
+    """What each key is merged into, and whether it is right; to state no answer is wrong wherever one can be right."""
+    answers = {each.key: each.answer for each in candidates if each.key is not None and each.answer is not None}
+    # Programs are not algebra: they are counted as they are written.
+    merged = {} if problem.tests else await grader.merge([each.key for each in candidates if each.key is not None])
+    found: dict[str | None, _Grade] = {None: _Grade(None, False if _graded(problem) else None)}
+    for key, answer in answers.items():
+        leader = merged.get(key, key)
+        if leader not in found:
+            found[leader] = _Grade(leader, await _right(problem, answers.get(leader, answer), grader, sandbox))
+        found[key] = found[leader]
+    return found
 
 
 def _graded(problem: Problem) -> bool:
     return problem.answer is not None or bool(problem.tests)
 
 
-async def _right(problem: Problem, key: str, answer: str, grader: Grader, sandbox: Sandbox) -> bool | None:
+async def _right(problem: Problem, answer: str, grader: Grader, sandbox: Sandbox) -> bool | None:
     if problem.tests:
         await sandbox.open()
         return all(await sandbox.run(answer, problem.tests))
-    return None if problem.answer is None else await grader.equivalent(problem.answer, key)
+    return None if problem.answer is None else await grader.equivalent(problem.answer, answer)
 
 
 def _outcome(
