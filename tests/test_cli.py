@@ -272,11 +272,17 @@ def test_run_refuses_files_that_are_no_recipes(cli: Cli, tmp_path: Path) -> None
     assert "error: broken.yaml:2: not valid YAML" in broken.err
 
 
-def test_a_folder_belongs_to_one_recipe(cli: Cli, recipe: Path) -> None:
+def test_a_folder_takes_further_strategies_but_no_other_engine(cli: Cli, recipe: Path, tmp_path: Path) -> None:
     cli("run", str(recipe))
-    other = cli("run", str(recipe), "--set", "strategies.1.n=2")
+    began = times(tmp_path / "runs" / "recipe")
+    added = cli("run", str(recipe), "--set", "strategies=[{kind: sample, n: 2, select: majority}]")
+    assert (added.status, "6/6  sample-2" in added.err) == (0, True)
+    assert times(tmp_path / "runs" / "recipe").items() >= began.items()
+    assert [name in added.out for name in ("greedy", "sample-4", "beam-4", "sample-2")] == [True] * 4
+    assert "searches are done" not in added.out
+    other = cli("run", str(recipe), "--set", "engine.steps=2")
     assert other.status == 1
-    assert "holds a run of another recipe" in other.err
+    assert "holds results of another recipe, with other engine" in other.err
 
 
 # --- models

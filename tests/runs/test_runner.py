@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outthink.engines.scripted import Scripted as ScriptedEngine
-from outthink.errors import EngineDown, ProblemError, StoreError
+from outthink.errors import EngineDown, ProblemError
 from outthink.runs.recipe import Recipe, parse_recipe
 from outthink.runs.runner import Progress, run
 from outthink.runs.store import Store, Unit
@@ -148,12 +148,6 @@ async def test_a_missing_problem_file_starts_nothing(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match=r"none\.jsonl"):
         await run(recipe(problems={"source": str(tmp_path / "none.jsonl")}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-async def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    await run(recipe(), tmp_path)
-    with pytest.raises(StoreError, match="another recipe"):
-        await run(recipe(seeds=[3]), tmp_path)
 
 
 async def test_failed_searches_are_tried_again_only_on_request(tmp_path: Path) -> None:

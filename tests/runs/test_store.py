@@ -57,12 +57,43 @@ def test_a_result_is_stored_wholly_or_not_at_all(tmp_path: Path) -> None:
         assert store.results() == []
 
 
-@pytest.mark.parametrize(("recipe", "problems"), [("another", PROBLEMS), ("recipe", PROBLEMS[:1])])
-def test_a_folder_belongs_to_one_recipe_and_its_problems(tmp_path: Path, recipe: str, problems: list[Problem]) -> None:
+def test_results_belong_to_their_problems(tmp_path: Path) -> None:
     Store.create(tmp_path, "recipe", PROBLEMS).close()
-    Store.create(tmp_path, "recipe", PROBLEMS).close()
-    with pytest.raises(StoreError, match="another --out"):
-        Store.create(tmp_path, recipe, problems)
+    with Store.create(tmp_path, "another", PROBLEMS[:1]) as store:
+        assert (store.problems(), store.recipe()) == (PROBLEMS[:1], "another"), "nothing was stored that would bind it"
+        store.add(RESULT, TREE)
+    with pytest.raises(StoreError, match=r"results on other problems; choose another --out"):
+        Store.create(tmp_path, "another", PROBLEMS)
+
+
+def test_only_planned_failures_are_forgotten(tmp_path: Path) -> None:
+    failed = replace(RESULT, error="EngineError: dead", verdicts=())
+    with Store.create(tmp_path, "recipe", PROBLEMS) as store:
+        for seed in (0, 1):
+            store.add(replace(failed, unit=Unit("beam-4", seed, "p1")), TREE)
+        store.record("recipe", [("beam-4", 1)])
+        store.forget_failed()
+        assert store.done() == {Unit("beam-4", 0, "p1")}
+
+
+def test_verdicts_are_added_and_outdated_ones_dropped(tmp_path: Path) -> None:
+    majority, best = RESULT.verdicts
+    with Store.create(tmp_path, "recipe", PROBLEMS) as store:
+        store.add(replace(RESULT, verdicts=(majority,)), TREE)
+        store.judge(RESULT.unit, [best])
+        assert store.results() == [RESULT]
+        store.record("new", [("beam-4", 0)], outdated=[("beam-4", "best"), ("other", "majority")])
+        assert store.results() == [replace(RESULT, verdicts=(majority,))]
+        assert (store.recipe(), store.plan()) == ("new", {("beam-4", 0)})
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    with Store.create(tmp_path, "recipe", PROBLEMS) as store:
+        store.add(RESULT, TREE)
+        store._connection.executescript("DROP TABLE plan; PRAGMA user_version = 1")
+    for _ in range(2):
+        with Store.read(tmp_path) as store:
+            assert (store.plan(), store.results(), store.recipe()) == ({("beam-4", 0)}, [RESULT], "recipe")
 
 
 def test_one_writer_at_a_time_but_readers_beside_it(tmp_path: Path) -> None:

@@ -35,7 +35,16 @@ from outthink.sandbox import Sandbox
 from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Select
 from outthink.strategies import Strategy
 
-__all__ = ["ProblemSource", "Recipe", "StrategyEntry", "compose", "load_recipe", "parse_recipe", "read_recipe"]
+__all__ = [
+    "ProblemSource",
+    "Recipe",
+    "StrategyEntry",
+    "compose",
+    "load_recipe",
+    "parse_entry",
+    "parse_recipe",
+    "read_recipe",
+]
 
 _KEYS = (
     "problems",
@@ -197,7 +206,7 @@ def compose(given: Mapping[str, Any], entries: tuple[StrategyEntry, ...], where:
 def _entries(given: object, budget: Budget) -> tuple[StrategyEntry, ...]:
     if not isinstance(given, list):
         raise RecipeError(f"strategies: expected a list, got {given!r}")
-    entries = [_entry(entry, f"strategies.{place}", budget) for place, entry in enumerate(given)]
+    entries = [parse_entry(entry, f"strategies.{place}", budget) for place, entry in enumerate(given)]
     names = [entry.name for entry in entries]
     for place, name in enumerate(names):
         if name in names[:place]:
@@ -205,7 +214,14 @@ def _entries(given: object, budget: Budget) -> tuple[StrategyEntry, ...]:
     return tuple(entries)
 
 
-def _entry(given: object, where: str, budget: Budget) -> StrategyEntry:
+def parse_entry(given: object, where: str, budget: Budget) -> StrategyEntry:
+    """One strategy of a recipe; raises RecipeError naming the field.
+
+    Args:
+        given: a kind, or a mapping of its options and the entry's own.
+        where: the field it stands in.
+        budget: the run's.
+    """
     options: dict[str, Any] = dict(given) if isinstance(given, dict) else {"kind": given}
     select = options.pop("select", None)
     aggregate = options.pop("aggregate", None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from outthink.concurrency import task_group
@@ -13,13 +14,15 @@ from outthink.options import make
 from outthink.problems import Problem, load_problems
 from outthink.registry import make_engine, make_verifier
 from outthink.runs.admission import Admission
+from outthink.runs.extension import extend
 from outthink.runs.recipe import Recipe, StrategyEntry
 from outthink.runs.store import Result, Store, Unit, Verdict
+from outthink.runs.verdicts import add_missing, verdict
 from outthink.sandbox import Sandbox
 from outthink.seeding import derive
 from outthink.solver import Attempt, Solver
 
-__all__ = ["Progress", "Work", "own_seed", "result_of", "run"]
+__all__ = ["Progress", "Work", "own_seed", "planned", "result_of", "run"]
 
 Work = Callable[[Solver, StrategyEntry, int, Problem, int], Awaitable[tuple[Result, Attempt]]]
 """What is done for a strategy, a seed and a problem, at a priority."""
@@ -68,7 +71,7 @@ async def run(
 
     Args:
         recipe: what to do.
-        folder: where results go; the same recipe resumes there.
+        folder: where results go. The same recipe resumes there; further strategies and seeds add to it.
         watch: told of every result.
         retry_failed: searches that failed in an earlier sitting are forgotten and tried again.
         unit: what is done for each strategy, seed and problem; a search whose answers are graded unless stated.
@@ -77,32 +80,23 @@ async def run(
         ProblemError, StoreError, ModelNotFound, EngineDown: the run cannot start, or cannot go on. What fails for one
             problem alone is that problem's result.
     """
-    source = recipe.problems
-    problems = load_problems(
-        source.source,
-        split=source.split,
-        limit=source.limit,
-        offset=source.offset,
-        columns=source.columns,
-    )
-    with Store.create(folder, recipe.text, problems) as store:
+    with planned(recipe, folder) as (store, recipe, problems):
         if retry_failed:
             store.forget_failed()
+        solver = Solver(
+            engine=(engine := make_engine(recipe.engine)),
+            verifier=None if recipe.verifier is None else make_verifier(recipe.verifier),
+            partners={name: make_engine(spec, f"partners.{name}") for name, spec in recipe.partners.items()},
+            prompt=recipe.prompt,
+            sampling=recipe.sampling,
+            sandbox=make(Sandbox, recipe.sandbox, "sandbox"),
+        )
+        await add_missing(solver, store, problems, recipe.strategies)
         tally = _Tally(recipe, store, len(problems))
         pending = list(_pending(recipe, problems, store.done()))
         if not pending:
             return
-        engine = make_engine(recipe.engine)
-        verifier = None if recipe.verifier is None else make_verifier(recipe.verifier)
-        partners = {name: make_engine(spec, f"partners.{name}") for name, spec in recipe.partners.items()}
-        async with Solver(
-            engine=engine,
-            verifier=verifier,
-            partners=partners,
-            prompt=recipe.prompt,
-            sampling=recipe.sampling,
-            sandbox=make(Sandbox, recipe.sandbox, "sandbox"),
-        ) as solver:
+        async with solver:
             tally.start()
             admission = Admission(engine, recipe.sampling, recipe.in_flight)
 
@@ -120,6 +114,21 @@ async def run(
                 for priority, (entry, seed, problem) in enumerate(pending):
                     await admission.enter(entry)
                     group.create_task(serve(priority, entry, seed, problem))
+
+
+@contextmanager
+def planned(recipe: Recipe, folder: Path) -> Iterator[tuple[Store, Recipe, list[Problem]]]:
+    """A folder that is ready for a recipe to be carried out in; nothing is loaded but problems.
+
+    Yields:
+        The store, open for writing; the recipe as it is to be carried out there (`extension.py`); the problems.
+
+    Raises:
+        ProblemError, StoreError: it cannot be carried out there.
+    """
+    problems = load_problems(**asdict(recipe.problems))
+    with Store.create(folder, recipe.text, problems) as store:
+        yield store, extend(store, recipe), problems
 
 
 def _pending(recipe: Recipe, problems: list[Problem], done: set[Unit]) -> Iterator[tuple[StrategyEntry, int, Problem]]:
@@ -143,20 +152,9 @@ async def _unit(
         scored=entry.scored,
         priority=priority,
     )
-    verdicts = []
     # A failed search is wrong, whatever it had finished by then: its budget was not spent as the recipe says.
-    for selection in entry.select if attempt.error is None else ():
-        choice, correct, ungraded = await solver.conclude(problem, attempt.tree, selection, entry.aggregate)
-        verdicts.append(
-            Verdict(
-                selection=selection,
-                answer=choice.answer,
-                correct=correct,
-                ungraded=ungraded,
-                votes=choice.votes,
-                weight=choice.weight,
-            )
-        )
+    wanted = entry.select if attempt.error is None else ()
+    verdicts = [await verdict(solver, problem, attempt.tree, each, entry.aggregate) for each in wanted]
     return result_of(Unit(entry.name, seed, problem.id), attempt, began, tuple(verdicts)), attempt
 
 
@@ -198,8 +196,10 @@ class _Tally:
         self._ended: dict[str, int] = {}
         self._correct: dict[str, int] = {}
         self._graded: dict[str, int] = {}
+        plan = store.plan()
         for result in store.results():
-            self._count(result)
+            if (result.unit.strategy, result.unit.seed) in plan:
+                self._count(result)
 
     def start(self) -> None:
         """From now on there is something to do."""

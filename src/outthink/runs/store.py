@@ -1,14 +1,14 @@
 """The store: a run's folder with one SQLite file, one transaction per solved problem.
 
 A result is either wholly in the store or not at all, whenever the process is killed. One process at a time may write to
-a folder; others may read it meanwhile.
+a folder; others may read it meanwhile. What may be added to a folder, `extension.py` says.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,29 +18,10 @@ from outthink.cost import Cost, Usage
 from outthink.errors import StoreError
 from outthink.packing import pack, unpack
 from outthink.problems import Problem
+from outthink.runs.schema import lay_out, migrate, version
 from outthink.tree import Tree
 
 __all__ = ["Result", "Store", "Unit", "Verdict"]
-
-_SCHEMA = """
-CREATE TABLE run (recipe TEXT NOT NULL);
-CREATE TABLE problems (
-    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, question TEXT NOT NULL,
-    answer TEXT, solution TEXT, subject TEXT, level TEXT, tests TEXT NOT NULL, example_tests TEXT NOT NULL
-);
-CREATE TABLE results (
-    strategy TEXT NOT NULL, seed INTEGER NOT NULL, problem TEXT NOT NULL REFERENCES problems (id),
-    error TEXT, stopped TEXT, leaves INTEGER NOT NULL, cost TEXT NOT NULL,
-    began REAL NOT NULL, ended REAL NOT NULL, digest TEXT NOT NULL, tree BLOB NOT NULL,
-    PRIMARY KEY (strategy, seed, problem)
-);
-CREATE TABLE verdicts (
-    strategy TEXT NOT NULL, seed INTEGER NOT NULL, problem TEXT NOT NULL, selection TEXT NOT NULL,
-    answer TEXT, correct INTEGER, ungraded TEXT, votes INTEGER NOT NULL, weight REAL NOT NULL,
-    PRIMARY KEY (strategy, seed, problem, selection)
-);
-PRAGMA user_version = 1;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +91,15 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path, recipe: str, problems: Sequence[Problem]) -> Store:
-        """Open a folder for writing; make it if there is none.
+        """Open a folder for writing; make it if there is none. One that holds no result is made anew.
 
         Args:
             folder: the run's own.
-            recipe: its canonical text; a folder belongs to one recipe.
+            recipe: its canonical text; a folder that has one keeps it.
             problems: in order, with unique ids.
 
         Raises:
-            StoreError: another process is writing to it, it belongs to another recipe, or it cannot be written.
+            StoreError: another process is writing to it, it has results on other problems, or it cannot be written.
         """
         from filelock import FileLock, Timeout
 
@@ -153,9 +134,10 @@ class Store:
             raise StoreError(f"{folder}: no run here; give the folder that `outthink run` printed")
         with _storing(folder):
             store = cls(folder, sqlite3.connect(folder / "run.db", timeout=30), None)
-            if not store._begun():
+            if not version(store._connection):
                 store.close()
                 raise StoreError(f"{folder}: this run was stopped before it began; start it again with `outthink run`")
+            migrate(store._connection)
             return store
 
     def __enter__(self) -> Store:
@@ -186,20 +168,50 @@ class Store:
         row = (*key, *outcome, result.began, result.ended, result.digest, pack(tree))
         with _storing(self.folder), self._connection:
             self._connection.execute(f"INSERT INTO results VALUES ({_marks(row)})", row)
-            for verdict in result.verdicts:
-                graded = (verdict.answer, verdict.correct, verdict.ungraded)
-                values = (*key, verdict.selection, *graded, verdict.votes, verdict.weight)
-                self._connection.execute(f"INSERT INTO verdicts VALUES ({_marks(values)})", values)
+            self._judge(unit, result.verdicts)
+
+    def judge(self, unit: Unit, verdicts: Iterable[Verdict]) -> None:
+        """Store further verdicts on a unit that has a result."""
+        with _storing(self.folder), self._connection:
+            self._judge(unit, verdicts)
+
+    def _judge(self, unit: Unit, verdicts: Iterable[Verdict]) -> None:
+        for verdict in verdicts:
+            graded = (verdict.answer, verdict.correct, verdict.ungraded)
+            place = (unit.strategy, unit.seed, unit.problem, verdict.selection)
+            values = (*place, *graded, verdict.votes, verdict.weight)
+            self._connection.execute(f"INSERT INTO verdicts VALUES ({_marks(values)})", values)
 
     def forget_failed(self) -> None:
-        """Drop the results of searches that failed, with their trees and their cost, so that they are tried again."""
+        """Drop the planned searches that failed, with their trees and their cost, so that they are tried again."""
         with _storing(self.folder), self._connection:
-            self._connection.execute("DELETE FROM results WHERE error IS NOT NULL")
+            self._connection.execute(
+                "DELETE FROM results WHERE error IS NOT NULL AND (strategy, seed) IN (SELECT strategy, seed FROM plan)"
+            )
+
+    def record(self, recipe: str, plan: Iterable[tuple[str, int]], outdated: Iterable[tuple[str, str]] = ()) -> None:
+        """Say what the folder is for.
+
+        Args:
+            recipe: the canonical text of all that it holds and will hold.
+            plan: the (strategy, seed) pairs that are now asked for.
+            outdated: (strategy, selection) pairs whose verdicts no longer hold.
+        """
+        with _storing(self.folder), self._connection:
+            self._connection.execute("UPDATE run SET recipe = ?", (recipe,))
+            self._connection.execute("DELETE FROM plan")
+            self._connection.executemany("INSERT INTO plan VALUES (?, ?)", plan)
+            self._connection.executemany("DELETE FROM verdicts WHERE strategy = ? AND selection = ?", outdated)
 
     def done(self) -> set[Unit]:
         """The units that have a result."""
         with _storing(self.folder):
             return {Unit(*row) for row in self._connection.execute("SELECT strategy, seed, problem FROM results")}
+
+    def plan(self) -> set[tuple[str, int]]:
+        """The (strategy, seed) pairs that were last asked for, each on all problems."""
+        with _storing(self.folder):
+            return set(self._connection.execute("SELECT strategy, seed FROM plan"))
 
     def problems(self) -> list[Problem]:
         """The run's problems, in order."""
@@ -217,7 +229,7 @@ class Store:
         ]
 
     def recipe(self) -> str:
-        """The recipe's canonical text."""
+        """The canonical text of all that the folder holds and was last asked for, as one recipe."""
         with _storing(self.folder):
             return str(self._connection.execute("SELECT recipe FROM run").fetchone()[0])
 
@@ -261,22 +273,23 @@ class Store:
             raise StoreError(f"{self.folder}: no result for {unit.strategy}, seed {unit.seed}, problem {unit.problem}")
         return unpack(row[0])
 
-    def _begun(self) -> bool:
-        return bool(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
     def _prepare(self, recipe: str, problems: Sequence[Problem]) -> None:
-        if self._begun():
-            if self.recipe() != recipe or self.problems() != list(problems):
-                raise StoreError(
-                    f"{self.folder}: holds a run of another recipe or other problems; choose another --out, "
-                    "or remove the folder if its results are no longer wanted"
-                )
+        migrate(self._connection)
+        begun = version(self._connection) > 0
+        if begun and self.problems() == list(problems):
             return
+        if begun and self.done():
+            raise StoreError(
+                f"{self.folder}: holds results on other problems; choose another --out, "
+                "or remove the folder if its results are no longer wanted"
+            )
         with self._connection:
             # In one transaction, so that a kill leaves a whole store or an empty file.
             self._connection.execute("BEGIN")
-            for statement in _SCHEMA.split(";"):
-                self._connection.execute(statement)
+            if not begun:
+                lay_out(self._connection)
+            for table in ("run", "problems"):
+                self._connection.execute(f"DELETE FROM {table}")
             self._connection.execute("INSERT INTO run VALUES (?)", (recipe,))
             self._connection.executemany(
                 "INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -5,11 +5,11 @@ A strategy knows only `Search`. It is a frozen dataclass of its own options and 
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from outthink.search import Search
 
-__all__ = ["Strategy"]
+__all__ = ["Pool", "Strategy"]
 
 
 @runtime_checkable
@@ -26,3 +26,13 @@ class Strategy(Protocol):
 
     async def __call__(self, search: Search) -> None:
         """Spend the search's budget and leave finished leaves in its tree."""
+
+
+@runtime_checkable
+class Pool(Protocol):
+    """A strategy whose solutions are independent, alike, and do not hang on how many there are.
+
+    So any k of them are what k would have been, and one search at the largest budget tells of all smaller ones.
+    """
+
+    pooled: ClassVar[Literal[True]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from outthink.checks import at_least
 from outthink.search import Search
@@ -20,6 +21,8 @@ class Sample:
     Args:
         n: solutions.
     """
+
+    pooled: ClassVar[Literal[True]] = True
 
     n: int = 16
 

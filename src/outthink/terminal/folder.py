@@ -41,9 +41,12 @@ class Folder:
         self._store = store
         self._names = [(entry.name, selection) for entry in entries for selection in entry.select]
         self._seeds = seeds
-        self._total = len(entries) * len(seeds) * len(store.problems())
         chosen = {entry.name for entry in entries}
         self._results = [r for r in store.results() if r.unit.strategy in chosen and r.unit.seed in seeds]
+        # Of the strategies and seeds that were left out of the last command, what there is is all there will be.
+        plan = {(name, seed) for name, seed in store.plan() if name in chosen and seed in seeds}
+        self._total = len(plan) * len(store.problems())
+        self._done = sum((result.unit.strategy, result.unit.seed) in plan for result in self._results)
 
     def print_table(self, form: Format) -> None:
         """The table, with a word on what is missing and what failed."""
@@ -88,8 +91,8 @@ class Folder:
 
     def _notes(self) -> list[str]:
         notes = []
-        if len(self._results) < self._total:
-            notes.append(f"{len(self._results)} of {self._total} searches are done; the run's own command goes on.")
+        if self._done < self._total:
+            notes.append(f"{self._done} of {self._total} searches are done; the run's own command goes on.")
         failed = [result.error for result in self._results if result.error is not None]
         if failed:
             notes.append(f"First failure: {failed[0]}")

@@ -80,7 +80,9 @@ def _cell(result: Result | None, selection: str) -> Text:
         return Text()
     if result.error is not None:
         return Text("failed", "red")
-    return _answer(next(verdict for verdict in result.verdicts if verdict.selection == selection))
+    # A selection that was added later may not have come to this one yet.
+    verdict = next((verdict for verdict in result.verdicts if verdict.selection == selection), None)
+    return Text() if verdict is None else _answer(verdict)
 
 
 def _answer(verdict: Verdict) -> Text:

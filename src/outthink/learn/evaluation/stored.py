@@ -11,6 +11,7 @@ from outthink.errors import UsageError
 from outthink.prompt import Prompt
 from outthink.runs.recipe import Recipe, StrategyEntry, parse_recipe
 from outthink.runs.store import Store
+from outthink.strategies import Pool
 from outthink.tree import Tree
 
 __all__ = ["Sample", "stored_samples"]
@@ -73,7 +74,7 @@ def stored_samples(store: Store) -> tuple[list[Sample], Prompt]:
 
 
 def _entry(recipe: Recipe, store: Store) -> StrategyEntry:
-    independent = [entry for entry in recipe.strategies if not entry.strategy.ranks and entry.strategy.samples > 1]
+    independent = [entry for entry in recipe.strategies if isinstance(entry.strategy, Pool)]
     if not independent:
         raise UsageError(
             f"{store.folder}: none of its strategies writes independent samples; run the recipe with `sample` as well"
