@@ -13,8 +13,9 @@ import typer
 
 from outthink.budget import Budget
 from outthink.cli_learn import commands as learning
+from outthink.cli_study import commands as studying
 from outthink.engines import Sampling
-from outthink.errors import OutthinkError, StoreError, UsageError
+from outthink.errors import OutthinkError, UsageError
 from outthink.options import make
 from outthink.problems import Problem
 from outthink.prompt import Prompt
@@ -22,7 +23,7 @@ from outthink.registry import Group, make_engine, make_strategy, make_verifier
 from outthink.select import Select
 from outthink.solver import Solution, Solver
 from outthink.terminal.consoles import print_error, show_log, stderr, stdout
-from outthink.terminal.resumable import resumable
+from outthink.terminal.resumable import kept, resumable
 from outthink.terminal.settings import settings, spec
 from outthink.terminal.table import Format
 
@@ -149,22 +150,11 @@ def run(
     loaded = load_recipe(recipe, changes or ())
     folder = out or Path("runs") / recipe.stem
     samples = {entry.name: entry.strategy.samples for entry in loaded.strategies}
-    with resumable(lambda: f"{_kept(folder)} results are kept in {folder}"), watching(stderr(), samples) as watch:
+    with resumable(lambda: f"{kept(folder)} results are kept in {folder}"), watching(stderr(), samples) as watch:
         asyncio.run(carry_out(loaded, folder, watch, retry_failed=retry_failed))
     with Store.read(folder) as store:
         Folder(store).print_table(form)
     stderr().print(f"Answers and trees: outthink show {folder}")
-
-
-def _kept(folder: Path) -> int:
-    from outthink.runs import Store
-
-    try:
-        with Store.read(folder) as store:
-            return len(store.done())
-    except StoreError:
-        # Interrupted before there was anything to keep.
-        return 0
 
 
 @app.command(epilog="Example: [bold]outthink show runs/quickstart 3 --strategy beam-16[/bold]")
@@ -281,3 +271,4 @@ def export_adapter(
 
 
 app.add_typer(learning)
+app.add_typer(studying)

@@ -39,7 +39,10 @@ __all__ = [
     "make_labeller",
     "make_strategy",
     "make_verifier",
+    "parts",
+    "read_spec",
     "signature",
+    "spec_of",
 ]
 
 Group = Literal["engines", "verifiers", "strategies", "backends", "labellers"]
@@ -58,9 +61,45 @@ def describe(group: Group, kind: str) -> str:
     return (inspect.getdoc(_load(group, kind, kind)) or "").split("\n")[0]
 
 
-def signature(group: Group, kind: str) -> Mapping[str, inspect.Parameter]:
-    """A kind's options by name."""
-    return inspect.signature(_load(group, kind, kind)).parameters
+def signature(group: Group, kind: str, where: str | None = None) -> Mapping[str, inspect.Parameter]:
+    """A kind's options by name; raises RecipeError, naming the field it stands in, for an unknown kind."""
+    return inspect.signature(_load(group, kind, where or kind)).parameters
+
+
+def parts(kind: str) -> list[str]:
+    """The options of a strategy that are strategies themselves."""
+    from outthink.strategies import Strategy
+
+    hints = get_type_hints(_load("strategies", kind, kind).__init__)
+    return [name for name, hint in hints.items() if Strategy in (hint, *get_args(hint))]
+
+
+def read_spec(group: Group, spec: object, where: str) -> tuple[str, dict[str, Any]]:
+    """The kind and the options in a spec, neither checked any further.
+
+    Raises:
+        RecipeError: it is no spec.
+    """
+    if isinstance(spec, str):
+        kind, colon, model = spec.partition(":")
+        return kind, {"model": model} if colon else {}
+    if not isinstance(spec, Mapping):
+        raise RecipeError(f"{where}: expected a name or a mapping with `kind`, got {spec!r}")
+    given = dict(spec)
+    kind = given.pop("kind", None)
+    if not isinstance(kind, str):
+        raise RecipeError(f"{where}.kind is missing; valid: {', '.join(kinds(group))}")
+    return kind, given
+
+
+def spec_of(strategy: Strategy) -> dict[str, Any]:
+    """The spec that a strategy of a registered kind is made by, with all its options."""
+    from outthink.strategies import Strategy
+
+    kind = next(kind for kind in kinds("strategies") if _load("strategies", kind, kind) is type(strategy))
+    options = {name: getattr(strategy, name) for name in signature("strategies", kind)}
+    inner = {name: spec_of(value) for name, value in options.items() if isinstance(value, Strategy)}
+    return {"kind": kind, **options, **inner}
 
 
 def make_engine(spec: Spec, where: str = "engine") -> Engine:
@@ -102,29 +141,12 @@ def make_labeller(spec: Spec, where: str = "label") -> Labeller:
 
 
 def _make(group: Group, spec: Spec, where: str) -> Any:
-    if isinstance(spec, str):
-        kind, colon, model = spec.partition(":")
-        given: dict[str, Any] = {"model": model} if colon else {}
-    elif isinstance(spec, Mapping):
-        given = dict(spec)
-        kind = given.pop("kind", None)
-        if not isinstance(kind, str):
-            raise RecipeError(f"{where}.kind is missing; valid: {', '.join(kinds(group))}")
-    else:
-        raise RecipeError(f"{where}: expected a name or a mapping with `kind`, got {spec!r}")
+    kind, given = read_spec(group, spec, where)
     made = _load(group, kind, where)
     if group == "strategies":
-        inner = {part: given[part] for part in _parts(made) if given.get(part) is not None}
+        inner = {part: given[part] for part in parts(kind) if given.get(part) is not None}
         given |= {part: make_strategy(spec, f"{where}.{part}") for part, spec in inner.items()}
     return make(made, given, where)
-
-
-def _parts(strategy: type[Any]) -> list[str]:
-    """The options of a strategy that are strategies themselves."""
-    from outthink.strategies import Strategy
-
-    hints = get_type_hints(strategy.__init__)
-    return [name for name, hint in hints.items() if Strategy in (hint, *get_args(hint))]
 
 
 def _load(group: Group, kind: str, where: str) -> type[Any]:

@@ -127,6 +127,8 @@ def _sampling(recipe: PolicyRecipe, teacher: Path | None, number: int) -> Any:
         "prompt": asdict(recipe.prompt),
         "engine": engine,
         "sampling": asdict(recipe.sample.sampling),
+        # What else the samples hang on: a folder of others is not added to.
+        "sample": {"n": strategy.n, "seed": recipe.seed},
         "seeds": [recipe.seed + number],
     }
     return compose(given, (entry,), "sample")

@@ -1,0 +1,119 @@
+"""`outthink study` as a user meets it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from outthink.cli import main
+from outthink.engines.scripted import Scripted as ScriptedEngine
+from outthink.errors import EngineDown
+from outthink.terminal.resumable import kept
+
+RECIPE: dict[str, Any] = {
+    "problems": {"source": "builtin:scripted", "limit": 4},
+    "engine": {"kind": "scripted", "steps": 2},
+    "verifiers": {"good": {"kind": "scripted", "noise": 0.1}, "bad": {"kind": "scripted", "noise": 1.0}},
+    "budgets": [2, 4],
+    "strategies": ["greedy", {"kind": "sample", "select": ["majority", "weighted"]}, "beam"],
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    out: str
+    err: str
+
+
+Study = Callable[..., Outcome]
+
+
+@pytest.fixture
+def study(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """Calls `outthink study` on the recipe, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    write(tmp_path)
+
+    def call(*arguments: str) -> Outcome:
+        with pytest.raises(SystemExit) as left:
+            main(["study", "recipe.yaml", *arguments])
+        out, err = capsys.readouterr()
+        assert isinstance(left.value.code, int | None)
+        return Outcome(left.value.code or 0, out, err)
+
+    return call
+
+
+def write(folder: Path, **changes: Any) -> None:
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({**RECIPE, **changes}, sort_keys=False))
+
+
+def test_a_study_is_carried_out_and_shown(study: Study) -> None:
+    first = study()
+    assert first.status == 0
+    assert "beam-2 is left out: strategies.2: width is 4; it must lie between 1 and n = 2" in first.err
+    assert "24/24  scripted+bad beam-4, " in first.err
+    for name in ("scripted+good", "scripted+bad", "greedy", "sample-4", "beam-4"):
+        assert name in first.out
+    again = study("--out", "studies/recipe")
+    assert (again.status, again.out) == (0, first.out)
+    assert "24/24" not in again.err
+
+
+def test_offline_asks_no_model(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = study("--offline")
+    assert (nothing.status, nothing.out) == (1, "")
+    assert "studies/recipe: no study here; carry it out without --offline" in nothing.err
+    shown = study("--set", "verifiers={good: {kind: scripted, noise: 0.1}}").out
+
+    async def never(self: ScriptedEngine) -> None:
+        raise AssertionError("nothing may be loaded")
+
+    monkeypatch.setattr(ScriptedEngine, "open", never)
+    assert study("--offline", "--set", "seeds=[0, 1]").out == shown
+
+
+def test_a_run_that_ends_early_is_named_with_its_reason(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(self: ScriptedEngine) -> None:
+        if self.parameters:
+            raise EngineDown("the server is gone; start it again")
+
+    monkeypatch.setattr(ScriptedEngine, "open", gone)
+    engines = "engines={mine: {kind: scripted, steps: 2}, theirs: {kind: scripted, parameters: 7}}"
+    done = study("--set", "engine=null", "--set", engines)
+    assert done.status == 1
+    assert "error: theirs+good is not complete: the server is gone; start it again\n" in done.err
+    assert "mine+good is not complete" not in done.err
+    assert "0 of 12 searches are done" in done.out
+
+
+def test_a_wrong_recipe_makes_no_folder(study: Study, tmp_path: Path) -> None:
+    done = study("--set", "budgets=[many]")
+    assert (done.status, done.out) == (2, "")
+    assert "budgets: expected a list of whole numbers" in done.err
+    assert not (tmp_path / "studies").exists()
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    write(tmp_path, engine={"kind": "scripted", "steps": 2, "seconds_per_call": 0.2}, in_flight=1)
+    program = [sys.executable, "-m", "outthink", "study", "recipe.yaml"]
+    plain = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(program, cwd=tmp_path, env=plain, stdout=-1, stderr=-1, text=True) as running:
+        assert running.stderr is not None
+        assert "beam-2 is left out" in running.stderr.readline()
+        assert running.stderr.readline().startswith("1/24  scripted+good greedy, ")
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    stored = kept(tmp_path / "studies" / "recipe" / "runs" / "scripted+good")
+    assert (running.returncode, out) == (130, "")
+    assert err == f"Interrupted: {stored} results are kept in studies/recipe; the same command goes on from there.\n"
+    assert 1 <= stored < 12
