@@ -13,7 +13,7 @@ from writers import Evasive
 from outthink.answer import extract_answer
 from outthink.cli import main
 from outthink.engines.scripted import Scripted
-from outthink.errors import ProblemError, RecipeError
+from outthink.errors import ProblemError, RecipeError, StoreError
 from outthink.learn.label import LABELS, LabelRecipe, label, load_label_recipe
 from outthink.learn.labels import Labelled, read_labels
 from outthink.runs.runner import Progress
@@ -129,6 +129,18 @@ async def test_a_subset_of_problems_has_a_subset_of_the_labels(tmp_path: Path, r
     await label(recipe(problems={**RECIPE["problems"], "limit": 3, "offset": 2}), tmp_path / "some")
     some, everything = by_problem(tmp_path / "some"), by_problem(tmp_path / "all")
     assert len(some) == 3 and some.items() <= everything.items()
+
+
+async def test_further_seeds_add_labels_but_no_other_labeller_does(tmp_path: Path, recipe: Recipes) -> None:
+    await label(recipe(seeds=[0]), tmp_path / "run")
+    before = trees(tmp_path / "run")
+    with pytest.raises(StoreError, match="another recipe, with other label;"):
+        await label(recipe(label=FIRST_ERROR), tmp_path / "run")
+    tally = await label(recipe(seeds=[0, 1]), tmp_path / "run")
+    assert tally.problems == 16
+    assert before.items() <= trees(tmp_path / "run").items()
+    await label(recipe(), tmp_path / "whole")
+    assert (tmp_path / "run" / LABELS).read_text() == (tmp_path / "whole" / LABELS).read_text()
 
 
 async def test_so_many_rollouts_are_harvested_as_the_recipe_says(tmp_path: Path, recipe: Recipes) -> None:

@@ -6,8 +6,11 @@ import pytest
 import yaml
 
 from outthink.errors import RecipeError
+from outthink.strategies import Pool
 from outthink.strategies.beam import Beam
+from outthink.study.outcomes import series_name
 from outthink.study.recipe import Baseline, StudyRecipe, load_study_recipe, parse_study_recipe
+from outthink.study.sweep import seats
 
 RECIPE: dict[str, Any] = {
     "problems": {"source": "builtin:scripted", "limit": 4},
@@ -144,3 +147,12 @@ def test_its_text_is_the_same_study(tmp_path: Path) -> None:
 def test_what_is_wrong_is_refused_with_its_field(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         study(**changes)
+
+
+def test_analyses_find_every_series_at_every_n() -> None:
+    loaded = study(strategies=[*RECIPE["strategies"], "self-refine", {"kind": "dvts", "width": 1}])
+    for recipe in loaded.runs.values():
+        found = {
+            (series_name(entry), seats(entry.strategy), isinstance(entry.strategy, Pool)) for entry in recipe.strategies
+        }
+        assert found == {(each.name, n, each.pooled) for each in loaded.series for n in each.entries}

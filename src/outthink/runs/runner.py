@@ -17,7 +17,7 @@ from outthink.runs.admission import Admission
 from outthink.runs.extension import extend
 from outthink.runs.recipe import Recipe, StrategyEntry
 from outthink.runs.store import Result, Store, Unit, Verdict
-from outthink.runs.verdicts import add_missing, verdict
+from outthink.runs.verdicts import add_verdicts, missing_verdicts, verdict
 from outthink.sandbox import Sandbox
 from outthink.seeding import derive
 from outthink.solver import Attempt, Solver
@@ -83,6 +83,11 @@ async def run(
     with planned(recipe, folder) as (store, recipe, problems):
         if retry_failed:
             store.forget_failed()
+        tally = _Tally(recipe, store, len(problems))
+        lacking = missing_verdicts(store, recipe.strategies)
+        pending = list(_pending(recipe, problems, store.done()))
+        if not lacking and not pending:
+            return
         solver = Solver(
             engine=(engine := make_engine(recipe.engine)),
             verifier=None if recipe.verifier is None else make_verifier(recipe.verifier),
@@ -91,9 +96,7 @@ async def run(
             sampling=recipe.sampling,
             sandbox=make(Sandbox, recipe.sandbox, "sandbox"),
         )
-        await add_missing(solver, store, problems, recipe.strategies)
-        tally = _Tally(recipe, store, len(problems))
-        pending = list(_pending(recipe, problems, store.done()))
+        await add_verdicts(solver, store, problems, lacking)
         if not pending:
             return
         async with solver:

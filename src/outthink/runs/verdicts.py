@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from outthink.problems import Problem
 from outthink.runs.recipe import StrategyEntry
-from outthink.runs.store import Store, Verdict
+from outthink.runs.store import Store, Unit, Verdict
 from outthink.select import Aggregate, Select
 from outthink.solver import Solver
 from outthink.tree import Tree
 
-__all__ = ["add_missing", "verdict"]
+__all__ = ["Missing", "add_verdicts", "missing_verdicts", "verdict"]
 
 
 async def verdict(
@@ -29,25 +30,37 @@ async def verdict(
     )
 
 
-async def add_missing(
-    solver: Solver, store: Store, problems: Sequence[Problem], strategies: Sequence[StrategyEntry]
-) -> None:
-    """Store the verdicts of selections that stored searches do not have yet.
+class Missing(NamedTuple):
+    """The selections by which a stored search has not been judged yet."""
+
+    unit: Unit
+    selections: tuple[Select, ...]
+    aggregate: Aggregate | None
+
+
+def missing_verdicts(store: Store, strategies: Sequence[StrategyEntry]) -> list[Missing]:
+    """What verdicts stored searches lack of those their strategies now ask for; one that failed lacks none."""
+    entries = {entry.name: entry for entry in strategies}
+    found = []
+    for result in store.results():
+        entry = entries.get(result.unit.strategy)
+        if entry is not None and result.error is None:
+            had = {each.selection for each in result.verdicts}
+            found.append(Missing(result.unit, tuple(each for each in entry.select if each not in had), entry.aggregate))
+    return [each for each in found if each.selections]
+
+
+async def add_verdicts(solver: Solver, store: Store, problems: Sequence[Problem], lacking: Sequence[Missing]) -> None:
+    """Read missing verdicts off the stored trees.
 
     Args:
         solver: need not be open.
         store: open for writing.
         problems: the store's.
-        strategies: whose selections are wanted.
+        lacking: which.
     """
     known = {problem.id: problem for problem in problems}
-    entries = {entry.name: entry for entry in strategies}
     async with solver.grader:
-        for result in store.results():
-            entry = entries.get(result.unit.strategy)
-            had = {each.selection for each in result.verdicts}
-            wanted = [each for each in entry.select if each not in had] if entry and result.error is None else []
-            if entry and wanted:
-                problem, tree = known[result.unit.problem], store.tree(result.unit)
-                made = [await verdict(solver, problem, tree, each, entry.aggregate) for each in wanted]
-                store.judge(result.unit, made)
+        for unit, selections, how in lacking:
+            problem, tree = known[unit.problem], store.tree(unit)
+            store.judge(unit, [await verdict(solver, problem, tree, each, how) for each in selections])

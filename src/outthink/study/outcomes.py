@@ -17,7 +17,8 @@ from outthink.runs.recipe import StrategyEntry, parse_recipe
 from outthink.runs.store import Result, Store
 from outthink.sandbox import Sandbox
 from outthink.select import Candidate
-from outthink.strategies.sample import Sample
+from outthink.strategies import Pool
+from outthink.study.sweep import seats
 from outthink.tree import Path, Tree
 
 __all__ = ["Outcome", "Solved", "read_outcomes", "series_name"]
@@ -111,7 +112,9 @@ async def read_outcomes(
 
 def series_name(entry: StrategyEntry) -> str:
     """An entry's name without its budget: what the same strategy is called at every budget."""
-    return entry.name.removesuffix(f"-{entry.strategy.samples}")
+    name = entry.name.removesuffix(f"-{seats(entry.strategy)}")
+    # A run calls what it has no name for by the solutions that it may leave, which may be more.
+    return name if name != entry.name else name.removesuffix(f"-{entry.strategy.samples}")
 
 
 class _Grade(NamedTuple):
@@ -167,8 +170,8 @@ def _outcome(
     return Outcome(
         run=run,
         strategy=series_name(entry),
-        n=entry.strategy.samples,
-        pooled=isinstance(entry.strategy, Sample),
+        n=seats(entry.strategy),
+        pooled=isinstance(entry.strategy, Pool),
         seed=result.unit.seed,
         problem=problem.id,
         graded=_graded(problem),
