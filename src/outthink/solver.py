@@ -25,7 +25,7 @@ from outthink.strategies import Strategy
 from outthink.tree import Node, Tree
 from outthink.verifiers import Learner, Verifier
 
-__all__ = ["Attempt", "Conclusion", "Solution", "Solver"]
+__all__ = ["Attempt", "Conclusion", "Solution", "Solver", "answer_of", "choose"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,15 +224,7 @@ class Solver:
     async def conclude(self, problem: Problem, tree: Tree, select: Select, aggregate: Aggregate | None) -> Conclusion:
         """Choose an answer from a tree's finished solutions, and grade it if the problem has an answer or tests."""
         candidates = _candidates(problem, tree, self._how(aggregate))
-        if tree.stopped and select in NEEDS_SCORES:
-            # The budget may have been spent before all that was written had a score.
-            scored = [candidate for candidate in candidates if candidate.score is not None]
-            select, candidates = (select, scored) if scored else ("majority", candidates)
-        # Programs are not algebra: they are counted as they are written.
-        merged = {} if problem.tests else await self.grader.merge([c.key for c in candidates if c.key is not None])
-        choice = SELECTIONS[select](
-            [c if c.key is None else replace(c, key=merged.get(c.key, c.key)) for c in candidates]
-        )
+        choice = await choose(problem, candidates, select, self.grader, stopped=tree.stopped is not None)
         if problem.tests:
             passed = [] if choice.answer is None else await self._sandbox.run(choice.answer, problem.tests)
             return Conclusion(choice, bool(passed) and all(passed), None)
@@ -249,23 +241,46 @@ class Solver:
 
     def _text(self, problem: Problem, tree: Tree, choice: Choice, how: Aggregate | None) -> str:
         paths = [tree.path(leaf) for leaf in tree.leaves]
-        mine = [path for path in paths if _answer(problem, path.text) == choice.answer]
+        mine = [path for path in paths if answer_of(problem, path.text)[0] == choice.answer]
         if not mine:
             return ""
         return max(mine, key=lambda path: _score(tree, path.node, self._how(how)) or 0.0).text
 
 
+async def choose(
+    problem: Problem, candidates: Sequence[Candidate], select: Select, grader: Grader, *, stopped: bool
+) -> Choice:
+    """A selection among solutions of a problem, equal answers counted as one.
+
+    Args:
+        problem: the problem.
+        candidates: its solutions.
+        select: how they become one answer.
+        grader: tells which answers are equal.
+        stopped: whether a budget ended the search. It may have been spent before all that was written had a score.
+    """
+    if stopped and select in NEEDS_SCORES:
+        scored = [candidate for candidate in candidates if candidate.score is not None]
+        select, candidates = (select, scored) if scored else ("majority", candidates)
+    # Programs are not algebra: they are counted as they are written.
+    merged = {} if problem.tests else await grader.merge([c.key for c in candidates if c.key is not None])
+    return SELECTIONS[select]([c if c.key is None else replace(c, key=merged.get(c.key, c.key)) for c in candidates])
+
+
 def _candidates(problem: Problem, tree: Tree, how: Aggregate) -> Sequence[Candidate]:
     found = []
     for leaf in tree.leaves:
-        answer = _answer(problem, tree.path(leaf).text)
-        key = None if answer is None else canonical_program(answer) if problem.tests else canonical(answer)
+        answer, key = answer_of(problem, tree.path(leaf).text)
         found.append(Candidate(answer=answer, key=key, score=_score(tree, leaf, how), weight=leaf.weight))
     return found
 
 
-def _answer(problem: Problem, text: str) -> str | None:
-    return extract_program(text) if problem.tests else extract_answer(text)
+def answer_of(problem: Problem, text: str) -> tuple[str | None, str | None]:
+    """The answer in a solution, a program where the problem has tests, and its key; None twice if it gives none."""
+    answer = extract_program(text) if problem.tests else extract_answer(text)
+    if answer is None:
+        return None, None
+    return answer, canonical_program(answer) if problem.tests else canonical(answer)
 
 
 def _score(tree: Tree, leaf: Node, how: Aggregate) -> float | None:

@@ -18,8 +18,9 @@ from outthink.runs.store import Result, Store, Unit, Verdict
 from outthink.sandbox import Sandbox
 from outthink.seeding import derive
 from outthink.solver import Attempt, Solver
+from outthink.tree import Tree
 
-__all__ = ["Progress", "Work", "own_seed", "result_of", "run"]
+__all__ = ["Progress", "Work", "own_seed", "result_of", "run", "verdicts_of"]
 
 Work = Callable[[Solver, StrategyEntry, int, Problem, int], Awaitable[tuple[Result, Attempt]]]
 """What is done for a strategy, a seed and a problem, at a priority."""
@@ -143,10 +144,16 @@ async def _unit(
         scored=entry.scored,
         priority=priority,
     )
-    verdicts = []
     # A failed search is wrong, whatever it had finished by then: its budget was not spent as the recipe says.
-    for selection in entry.select if attempt.error is None else ():
-        choice, correct, ungraded = await solver.conclude(problem, attempt.tree, selection, entry.aggregate)
+    verdicts = await verdicts_of(solver, entry, problem, attempt.tree) if attempt.error is None else ()
+    return result_of(Unit(entry.name, seed, problem.id), attempt, began, verdicts), attempt
+
+
+async def verdicts_of(solver: Solver, entry: StrategyEntry, problem: Problem, tree: Tree) -> tuple[Verdict, ...]:
+    """What the selections of a strategy's entry make of a tree."""
+    verdicts = []
+    for selection in entry.select:
+        choice, correct, ungraded = await solver.conclude(problem, tree, selection, entry.aggregate)
         verdicts.append(
             Verdict(
                 selection=selection,
@@ -157,7 +164,7 @@ async def _unit(
                 weight=choice.weight,
             )
         )
-    return result_of(Unit(entry.name, seed, problem.id), attempt, began, tuple(verdicts)), attempt
+    return tuple(verdicts)
 
 
 def result_of(unit: Unit, attempt: Attempt, began: float, verdicts: tuple[Verdict, ...] = ()) -> Result:
