@@ -19,7 +19,7 @@ class Imported:
         source: where the solutions are from.
     """
 
-    def __init__(self, *, source: str) -> None:
+    def __init__(self, *, source: str = "elsewhere") -> None:
         self._source = source
         self.parameters = 0
         self.parallel = 1

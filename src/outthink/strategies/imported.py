@@ -21,7 +21,7 @@ class Imported:
         n: the most solutions of a problem.
     """
 
-    n: int
+    n: int = 16
 
     def __post_init__(self) -> None:
         if self.n < 1:

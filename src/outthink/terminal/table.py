@@ -86,7 +86,7 @@ def _cells(row: Row) -> list[str]:
     if row.gain is not None:
         gain = f"{percent(row.gain[0], sign=True)} {_interval(row.gain[1], sign=True)}"
     # Where no model was called, as in a run that was imported, what was not counted is not 0.
-    called = engine.calls > 0
+    called = engine.calls > 0 or row.seconds > 0
     tokens = (engine.generated_tokens, engine.prompt_tokens, engine.cached_tokens, verifier.scored_tokens)
     return [
         row.strategy,
