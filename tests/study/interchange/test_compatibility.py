@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "compatibility.md"
 SELECT = ["majority", "best", "weighted"]
 KINDS = ["sample", "beam", "search-and-learn-beam", "dvts", "search-and-learn-dvts"]
 RECIPE: dict[str, Any] = {
-    "problems": {"source": "builtin:scripted", "limit": 60},
+    "problems": {"source": "builtin:scripted", "limit": 30},
     "engine": "scripted",
     "verifier": {"kind": "scripted", "noise": 0.3},
     "strategies": [{"kind": kind, "n": 8, "select": SELECT} for kind in KINDS],

@@ -163,6 +163,15 @@ async def test_the_first_n_are_the_first_in_order_of_place(plain: Path, tmp_path
     assert rows[0]["pred_maj@1"] == rows[0]["pred_naive@1"] == f"\\boxed{{{alone}}}"
 
 
+def test_a_sample_that_a_budget_ended_on_the_way_is_told_as_far_as_it_came(tmp_path: Path) -> None:
+    a_run(tmp_path / "run", strategies=[RECIPE["strategies"][0]], budget={"tokens": 230})
+    with Store.read(tmp_path / "run") as store:
+        assert {result.stopped for result in store.results()} == {"tokens"}
+    rows = asyncio.run(exported(tmp_path / "run", tmp_path / "ours.jsonl"))
+    assert all(any(row["finished"]) and not all(row["finished"]) for row in rows)
+    assert all(bool(text) for row in rows for text in row["completions"])
+
+
 async def test_of_a_search_answers_are_chosen_among_all_its_solutions_only(plain: Path, tmp_path: Path) -> None:
     row, *_ = await exported(plain, tmp_path / "ours.jsonl", "beam-4")
     assert [name for name in row if name.startswith("pred_maj@")] == ["pred_maj@4"]

@@ -10,16 +10,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outthink.engines import Sampling
 from outthink.errors import ProblemError, RecipeError, StoreError, UsageError
 from outthink.learn.evaluation.stored import stored_samples
+from outthink.problems import Problem
+from outthink.prompt import Prompt
 from outthink.registry import make_engine, make_strategy, make_verifier
 from outthink.runs.recipe import parse_recipe
 from outthink.runs.store import Store, Unit, Verdict
 from outthink.solver import Solver
 from outthink.study import summarise
 from outthink.study.interchange import Imported, import_completions
+from outthink.study.interchange.completions import Completion
+from outthink.study.interchange.importing import planted
 from outthink.tree import Tree
 
 ADDED = "First 2 + 2.\n\nThe answer is 4."
@@ -335,6 +341,20 @@ async def test_what_was_imported_cannot_be_continued() -> None:
         await make_strategy({"kind": "imported", "n": 4})(SimpleNamespace())  # type: ignore[arg-type]
     with pytest.raises(RecipeError, match="n is 0"):
         make_strategy({"kind": "imported", "n": 0})
+
+
+@given(text=st.text(alphabet="ab \n", max_size=40), separator=st.sampled_from(["\n\n", "\n", "a", " b"]))
+def test_a_tree_says_what_the_completion_said(text: str, separator: str) -> None:
+    """Cut at every separator, with nothing lost, and with one score for each step that says something."""
+    said = [piece for piece in text.split(separator) if piece.strip()]
+    scores = tuple(place / 100 for place in range(len(said)))
+    problem, prompt = Problem(question="Which?"), Prompt(step=separator)
+    tree = planted(problem, [Completion(text=text, scores=scores), Completion(text="a")], prompt)
+    first, second = tree.leaves
+    assert (tree.path(first).text, tree.path(second).text) == (text, "a")
+    assert all(separator not in node.text.removesuffix(separator) for node in tree.path(first).nodes)
+    assert tuple(tree.path(first).scores) == scores
+    assert Tree.from_bytes(tree.to_bytes()) == tree
 
 
 # --- what is broken

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from outthink.grade import Grader
 from outthink.problems import Problem
 from outthink.runs.store import Result, Store
-from outthink.study.interchange.rules import PREDICTIONS, Prediction, Rules, RulesOf, rules_for
+from outthink.study.interchange.rules import PREDICTIONS, Prediction, RulesOf, rules_for
 from outthink.study.interchange.series import Series
 
 __all__ = ["Compared", "compare"]
@@ -64,8 +64,7 @@ async def compare(
     async with Grader() as grader:
         reader = _Reader(store, grader)
         for done, (each, problem, result) in enumerate(found, start=1):
-            for of in reader.right:
-                await reader.read(each, problem, result, of)
+            await reader.read(each, problem, result)
             watch(done, len(found))
     theirs, ours = reader.right["search-and-learn"], reader.right["outthink"]
     return [
@@ -93,17 +92,18 @@ class _Reader:
         }
         self.unfinished: dict[_Place, list[float]] = defaultdict(list)
 
-    async def read(self, series: Series, problem: Problem, result: Result, of: RulesOf) -> None:
-        """One tree, by somebody's rules."""
-        rules: Rules = rules_for(series, of, self._grader)
-        told = [] if result.error is not None else await rules.told(problem, self._store.tree(result.unit))
-        for how in PREDICTIONS:
-            for n in rules.sizes():
-                place = _Place(series.entry.name, how, n)
-                answer = await rules.chosen(problem, told[:n], how, stopped=result.stopped is not None)
-                right = await self._grader.equivalent(problem.answer or "", answer)
-                self.right[of][place].append(right)
-                if of == "search-and-learn":
-                    self.unfinished[place].append(
-                        fmean(not each.completion.finished for each in told[:n]) if told else 0.0
-                    )
+    async def read(self, series: Series, problem: Problem, result: Result) -> None:
+        """One tree, by both rules."""
+        tree = None if result.error is not None else self._store.tree(result.unit)
+        stopped = result.stopped is not None
+        for of, right in self.right.items():
+            rules = rules_for(series, of, self._grader)
+            told = [] if tree is None else await rules.told(problem, tree)
+            for how in PREDICTIONS:
+                for n in rules.sizes():
+                    place = _Place(series.entry.name, how, n)
+                    answer = await rules.chosen(problem, told[:n], how, stopped=stopped)
+                    right[place].append(await self._grader.equivalent(problem.answer or "", answer))
+                    if of == "search-and-learn":
+                        cut = [not each.completion.finished for each in told[:n]]
+                        self.unfinished[place].append(fmean(cut) if cut else 0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from outthink.select import Aggregate, aggregate
@@ -47,9 +46,15 @@ def completions_of(tree: Tree, strategy: Strategy) -> list[Completion]:
         tree: of one search.
         strategy: that grew it.
     """
-    pooled = isinstance(strategy, Sample | Imported)
-    ends = (node for node in _in_place(tree) if (not node.children if pooled else node.finished and node.weight > 0))
-    return [completion(tree, node) for node in ends]
+    pooled, offspring = isinstance(strategy, Sample | Imported), tree.offspring()
+    stack, found = [tree.root], []
+    while stack:
+        node = stack.pop()
+        children = offspring.get(node.index, [])
+        stack.extend(reversed(children))
+        if not node.starts and (not children if pooled else node.finished and node.weight > 0):
+            found.append(completion(tree, node))
+    return found
 
 
 def completion(tree: Tree, node: Node, judged: Node | None = None) -> Completion:
@@ -69,14 +74,3 @@ def completion(tree: Tree, node: Node, judged: Node | None = None) -> Completion
         finished=node.finished,
         weight=node.weight if node.finished else 1.0,
     )
-
-
-def _in_place(tree: Tree) -> Iterator[Node]:
-    """All steps, siblings in the order they were asked for, each followed by what comes after it."""
-    offspring = tree.offspring()
-    stack = [tree.root]
-    while stack:
-        node = stack.pop()
-        if not node.starts:
-            yield node
-        stack.extend(reversed(offspring.get(node.index, [])))
