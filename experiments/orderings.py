@@ -13,12 +13,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outthink import Candidate, Sampling, Search, Strategy, Tree, make_strategy
-from outthink.answer import extract_answer
+from outthink import Sampling, Search, Strategy, Tree, make_strategy
 from outthink.budget import Budget
+from outthink.candidates import candidate, path_score
 from outthink.engines.scripted import Scripted as Engine
 from outthink.engines.scripted import scripted_answer
-from outthink.select import SELECTIONS, Select, aggregate
+from outthink.select import SELECTIONS, Select
 from outthink.study.intervals import accuracy_interval
 from outthink.verifiers.scripted import Scripted as Verifier
 
@@ -87,13 +87,8 @@ async def measure(
 
 
 def _chosen(tree: Tree, select: Select) -> str | None:
-    found = []
-    for leaf in tree.leaves:
-        path = tree.path(leaf)
-        answer = extract_answer(path.text)
-        score = aggregate(path.scores, "last") if path.scores else None
-        found.append(Candidate(answer=answer, key=answer, score=score, weight=leaf.weight))
-    return SELECTIONS[select](found).answer
+    paths = map(tree.path, tree.leaves)
+    return SELECTIONS[select]([candidate(path, path_score(path, "last")) for path in paths]).answer
 
 
 def _rows(kinds: Sequence[str], sizes: Sequence[int]) -> list[dict[str, object]]:

@@ -11,11 +11,12 @@ from outthink.cost import Usage
 from outthink.engines import Request, Sampling, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import BudgetExhausted, EngineError, UsageError, VerifierError
+from outthink.packing import pack, unpack
 from outthink.search import Search
 from outthink.strategies.beam import Beam
 from outthink.strategies.dvts import Dvts
 from outthink.strategies.sample import Sample
-from outthink.tree import Message, Path, Tree
+from outthink.tree import Message, Path
 from outthink.verifiers import Scores
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
 
@@ -224,6 +225,20 @@ async def test_a_cap_at_the_very_end_of_a_step_writes_no_step_after_it(new_searc
     assert len(capped.tree.nodes) == 3
 
 
+async def test_a_solution_that_the_budget_cuts_at_the_very_end_of_a_step_frees_its_seat(
+    new_search: SearchFactory,
+) -> None:
+    free = new_search()
+    (leaf,) = await free.complete([free.root], 1)
+    two_steps = free.tree.path(leaf).nodes[1].length
+    search = new_search(budget=Budget(samples=1, tokens=two_steps))
+    (cut,) = await search.complete([search.root], 1)
+    assert (cut.length, cut.open) == (two_steps, True)
+    # There is a seat for another solution, but nothing to write it with.
+    with pytest.raises(BudgetExhausted, match="tokens"):
+        await search.complete([search.root], 1)
+
+
 async def test_another_prompt_starts_anew_below_what_it_answers_to(new_search: SearchFactory) -> None:
     engine = ScriptedEngine(steps=3, parameters=1)
     search = new_search(engine=engine)
@@ -238,7 +253,7 @@ async def test_another_prompt_starts_anew_below_what_it_answers_to(new_search: S
     assert turn.parent == first.index and len(path.scores) == 3
     assert search.tree.leaves == [first, second]
     assert search.tree.cost.engine == engine.usage
-    again = Tree.from_bytes(search.tree.to_bytes())
+    again = unpack(pack(search.tree))
     assert again.digest() == search.tree.digest() and again.path(again.nodes[-1]).messages == messages
 
 

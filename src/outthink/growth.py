@@ -6,7 +6,7 @@ import asyncio
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from outthink.budget import Grant, Ledger, flops_per_token
@@ -25,16 +25,18 @@ class Manner:
     """How children are to be written; see `Search.expand` and `Search.complete`.
 
     Args:
-        sampling: how tokens are drawn, and the caps.
         whole: to the solution's end, not one step long.
+        temperature: instead of the search's own.
         scored: also what can go on is scored at once.
         trial: no seat, no vote and no score until it is taken.
+        by: the partner that writes; the search's own engine if None.
     """
 
-    sampling: Sampling
-    whole: bool
-    scored: bool
-    trial: bool
+    whole: bool = False
+    temperature: float | None = None
+    scored: bool = True
+    trial: bool = False
+    by: str | None = None
 
 
 class Growth:
@@ -44,17 +46,27 @@ class Growth:
         tree: receives every step.
         ledger: keeps the budget.
         scoring: of what is written.
+        sampling: how steps are sampled, and their caps.
         separator: text that ends a step and belongs to it.
         priority: lower goes first where the engine has more requests than room.
         now: seconds since the search began.
     """
 
     def __init__(
-        self, tree: Tree, ledger: Ledger, scoring: Scoring, *, separator: str, priority: int, now: Callable[[], float]
+        self,
+        tree: Tree,
+        ledger: Ledger,
+        scoring: Scoring,
+        *,
+        sampling: Sampling,
+        separator: str,
+        priority: int,
+        now: Callable[[], float],
     ) -> None:
         self._tree = tree
         self._ledger = ledger
         self._scoring = scoring
+        self._sampling = sampling
         self._separator = separator
         self._priority = priority
         self._now = now
@@ -93,10 +105,10 @@ class Growth:
         self._tree.turns[node.index] = list(messages)
         return node
 
-    def write(self, step: Step, parent: Node, ordinal: int, *, began: float, longest: int, weight: float) -> Node:
-        """A step as a node; one that fills the room a solution has, `longest` tokens, cannot go on."""
+    def write(self, step: Step, parent: Node, ordinal: int, *, began: float, weight: float) -> Node:
+        """A step as a node; one that fills the room a solution has cannot go on."""
         length = parent.length + step.tokens
-        full = step.finish == "step" and length >= longest
+        full = step.finish == "step" and length >= self._sampling.max_tokens
         node = Node(
             index=len(self._tree.nodes),
             parent=parent.index,
@@ -121,7 +133,7 @@ class Growth:
         self, engine: Engine, group: asyncio.TaskGroup, parent: Node, first: int, n: int, manner: Manner
     ) -> list[Node]:
         """Write children `first` to `first + n - 1` of a node and have each scored in `group`."""
-        sampling, counted = manner.sampling, self._ledger.counts_flops
+        sampling, counted = self._sampled(manner), self._ledger.counts_flops
         room = sampling.max_tokens - parent.length
         judged = self._scoring.has_verifier and not manner.trial and parent.weight > 0
         grant = await self._ledger.take(
@@ -155,7 +167,7 @@ class Growth:
                 async for step in steps:
                     tip = tips[step.sibling]
                     ordinal = first + step.sibling if tip is parent else 0
-                    tip = self.write(step, tip, ordinal, began=began, longest=sampling.max_tokens, weight=weight)
+                    tip = self.write(step, tip, ordinal, began=began, weight=weight)
                     tips[step.sibling] = tip
                     used += step.usage
                     if manner.whole and tip.open:
@@ -168,11 +180,18 @@ class Growth:
                     if judged and (manner.scored or tip.finished):
                         task, scoring = group.create_task(self._scoring.path(tip)), True
                         task.add_done_callback(partial(self._judged, grant, tip))
+            # What should have reached its end, and was cut right behind a step.
+            for tip in tips:
+                if manner.whole and tip.open and tip.weight > 0:
+                    self._ledger.return_seat()
         finally:
             self._ledger.wrote(grant, used.generated_tokens, used.flops)
             if not scoring:
                 self._ledger.judged(grant, 0.0)
         return tips
+
+    def _sampled(self, manner: Manner) -> Sampling:
+        return self._sampling if manner.temperature is None else replace(self._sampling, temperature=manner.temperature)
 
     def _judged(self, grant: Grant, node: Node, _: object) -> None:
         self._scoring.settle(grant, node)

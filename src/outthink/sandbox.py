@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from outthink.checks import above
 from outthink.errors import OutthinkError, UsageError
 
 __all__ = ["Sandbox"]
@@ -58,9 +59,7 @@ class Sandbox:
         trusted: bool = False,
         parallel: int | None = None,
     ) -> None:
-        for name, value in (("seconds", seconds), ("memory_mb", memory_mb), ("file_mb", file_mb)):
-            if value <= 0:
-                raise UsageError(f"{name} is {value}; it must be above 0")
+        above(0, seconds=seconds, memory_mb=memory_mb, file_mb=file_mb)
         if processes < 1 or (parallel is not None and parallel < 1):
             raise UsageError("processes and parallel must be at least 1")
         self._seconds = seconds

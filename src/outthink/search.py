@@ -10,7 +10,6 @@ import asyncio
 import copy
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from random import Random
 from typing import cast
 
@@ -20,13 +19,14 @@ from outthink.cost import Usage
 from outthink.engines import Chooser, Engine, Sampling, Step
 from outthink.errors import BudgetExhausted, UsageError
 from outthink.growth import Growth, Manner
+from outthink.partners import Partners
 from outthink.scoring import Scoring
 from outthink.seeding import derive
 from outthink.select import Aggregate, aggregate
-from outthink.tree import Message, Node, Path, Tree
+from outthink.tree import Message, Node, Tree
 from outthink.verifiers import Verifier
 
-__all__ = ["Search"]
+__all__ = ["Manner", "Search"]
 
 
 class Search:
@@ -60,13 +60,19 @@ class Search:
         self.tree = tree
         self.budget = budget
         self._engine = engine
-        self._sampling = sampling
         self._aggregate = aggregate
-        self._partners = partners or {}
-        self._alike: dict[tuple[str, int], bool] = {}
+        self._partners = Partners(engine, partners or {})
         self._ledger = Ledger(budget)
         self._scoring = Scoring(verifier, tree, self._ledger, self._now)
-        self._growth = Growth(tree, self._ledger, self._scoring, separator=separator, priority=priority, now=self._now)
+        self._growth = Growth(
+            tree,
+            self._ledger,
+            self._scoring,
+            sampling=sampling,
+            separator=separator,
+            priority=priority,
+            now=self._now,
+        )
         self._start = time.perf_counter()
         self._root = tree.root
         self._part: tuple[int, ...] = (0,)
@@ -136,7 +142,7 @@ class Search:
         """
         # Taken before anything is waited for: the place in the tree hangs on the order of asking.
         ordinal, below.children = below.children, below.children + 1
-        ids = await self._writer(by).encode(messages)
+        ids = await self._partners.named(by).encode(messages)
         return self._growth.turn(below, ordinal, messages, ids, weight)
 
     async def force(self, node: Node, text: str) -> Node:
@@ -167,9 +173,7 @@ class Search:
         if node.finished and node.weight > 0:
             self._ledger.return_seat()
         step = Step(sibling=0, ids=ids, text=said, finish="step", usage=Usage())
-        return self._growth.write(
-            step, above, ordinal, began=self._now(), longest=self._sampling.max_tokens, weight=above.weight
-        )
+        return self._growth.write(step, above, ordinal, began=self._now(), weight=above.weight)
 
     def withdraw(self, node: Node) -> None:
         """Take the vote from a finished solution and free its seat for another; unfinished ones have neither."""
@@ -206,13 +210,8 @@ class Search:
             EngineError: the engine failed.
             VerifierError: the verifier failed or returned something that is no score.
         """
-        wanted = [n] * len(nodes) if isinstance(n, int) else list(n)
-        counts = wanted if trial else self._seated(nodes, wanted)
-        if counts != wanted:
-            if not any(counts):
-                raise BudgetExhausted("samples")
-            self.tree.stopped = "samples"
-        return await self._branch(nodes, counts, temperature, by, whole=False, scored=scored, trial=trial)
+        manner = Manner(temperature=temperature, scored=scored, trial=trial, by=by)
+        return await self.write(nodes, _counts(nodes, n), manner)
 
     async def complete(
         self,
@@ -230,12 +229,27 @@ class Search:
         Returns:
             The last node of each continuation.
         """
-        wanted = [n] * len(nodes) if isinstance(n, int) else list(n)
-        counts = self._seated(nodes, wanted)
-        tips = await self._branch(nodes, counts, temperature, by, whole=True, scored=True, trial=False)
-        if counts != wanted:
+        return await self.write(nodes, _counts(nodes, n), Manner(whole=True, temperature=temperature, by=by))
+
+    async def write(self, nodes: Sequence[Node], counts: Sequence[int], manner: Manner) -> list[Node]:
+        """What `expand` and `complete` come to: a view of a search does this another way, and so both.
+
+        Args:
+            nodes: open nodes.
+            counts: children of each.
+            manner: how they are to be written.
+        """
+        seated = counts if manner.trial else self._seated(nodes, counts)
+        short = list(seated) != list(counts)
+        if short and not manner.whole:
+            if not any(seated):
+                raise BudgetExhausted("samples")
+            self.tree.stopped = "samples"
+        engine = await self._partners.continuing(map(self.tree.path, nodes), manner.by)
+        children = await self._growth.branch(engine, nodes, seated, manner)
+        if short and manner.whole:
             raise BudgetExhausted("samples")
-        return tips
+        return children
 
     async def score(self, nodes: Sequence[Node]) -> None:
         """Score the paths to some nodes as far as they have no scores yet.
@@ -262,22 +276,6 @@ class Search:
         for each in tried:
             each.weight = above.weight
 
-    async def _branch(
-        self,
-        nodes: Sequence[Node],
-        counts: Sequence[int],
-        temperature: float | None,
-        by: str | None,
-        *,
-        whole: bool,
-        scored: bool,
-        trial: bool,
-    ) -> list[Node]:
-        engine = await self._continuing(nodes, by)
-        sampling = self._sampling if temperature is None else replace(self._sampling, temperature=temperature)
-        manner = Manner(sampling=sampling, whole=whole, scored=scored, trial=trial)
-        return await self._growth.branch(engine, nodes, counts, manner)
-
     def _seated(self, nodes: Sequence[Node], wanted: Sequence[int]) -> list[int]:
         """How many of the solutions wanted from each node there are seats for."""
         left, counts = self._ledger.seats_left, []
@@ -286,28 +284,9 @@ class Search:
             left -= counts[-1] if node.weight else 0
         return counts
 
-    def _writer(self, by: str | None) -> Engine:
-        if by is None:
-            return self._engine
-        if by not in self._partners:
-            known = ", ".join(self._partners) or "none"
-            raise UsageError(f"there is no partner engine {by!r}, but {known}; name it under `partners` in the recipe")
-        return self._partners[by]
-
-    async def _continuing(self, nodes: Sequence[Node], by: str | None) -> Engine:
-        """The engine that is to continue some nodes, once it is known to read their prompts as the same ids."""
-        engine = self._writer(by)
-        for node in nodes if by is not None else ():
-            path = Path(self.tree, node)
-            place = (by or "", path.start.index)
-            if place not in self._alike:
-                self._alike[place] = await engine.encode(path.messages) == list(path.start.ids)
-            if not self._alike[place]:
-                raise UsageError(
-                    f"partner {by!r} splits text into other tokens than the engine that began, and cannot continue its "
-                    "steps; name a model of the same family"
-                )
-        return engine
-
     def _now(self) -> float:
         return time.perf_counter() - self._start
+
+
+def _counts(nodes: Sequence[Node], n: int | Sequence[int]) -> Sequence[int]:
+    return [n] * len(nodes) if isinstance(n, int) else n

@@ -28,6 +28,7 @@ __all__ = [
     "best_of_majority",
     "majority",
     "weighted",
+    "with_scores",
 ]
 
 Aggregate = Literal["last", "min", "mean", "prod"]
@@ -122,6 +123,11 @@ def aggregate(scores: Sequence[float], how: Aggregate) -> float:
             return math.prod(scores)
 
 
+def with_scores(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates that have scores: a search that was stopped may have left some without."""
+    return [candidate for candidate in candidates if candidate.score is not None]
+
+
 def majority(candidates: Sequence[Candidate]) -> Choice:
     """The most frequent answer, each vote counting its weight: self-consistency, Wang et al. (2022, arXiv:2203.11171).
 
@@ -140,7 +146,7 @@ def best(candidates: Sequence[Candidate]) -> Choice:
     Raises:
         UsageError: There are answers, but none has a score.
     """
-    ballots = _ballots(_scored(candidates, "best"))
+    ballots = _scored_ballots(candidates, "best")
     return _choose(
         ballots, candidates, rank=lambda ballot: (max(ballot.scores), ballot.votes), count=lambda ballot: ballot.total
     )
@@ -156,7 +162,7 @@ def weighted(candidates: Sequence[Candidate]) -> Choice:
     Raises:
         UsageError: There are answers, but none has a score.
     """
-    ballots = _ballots(_scored(candidates, "weighted"))
+    ballots = _scored_ballots(candidates, "weighted")
     return _choose(
         ballots, candidates, rank=lambda ballot: (ballot.total, ballot.votes), count=lambda ballot: ballot.total
     )
@@ -175,7 +181,7 @@ def best_of_majority(candidates: Sequence[Candidate]) -> Choice:
     Raises:
         UsageError: There are answers, but none has a score.
     """
-    ballots = _ballots(_scored(candidates, "best-of-majority"))
+    ballots = _scored_ballots(candidates, "best-of-majority")
     largest = max((ballot.weight for ballot in ballots), default=0.0)
     needed = min(FREQUENT * math.fsum(ballot.weight for ballot in ballots), largest)
     return _choose(
@@ -196,16 +202,14 @@ NEEDS_SCORES: frozenset[Select] = frozenset({"best", "weighted", "best-of-majori
 """The selections that cannot do without a verifier."""
 
 
-def _scored(candidates: Sequence[Candidate], select: Select) -> Sequence[Candidate]:
-    """The candidates that have scores: a search that was stopped may have left some answers unscored."""
+def _scored_ballots(candidates: Sequence[Candidate], select: Select) -> list[_Ballot]:
     answered = [candidate for candidate in candidates if candidate.key is not None]
-    scored = [candidate for candidate in answered if candidate.score is not None]
-    if answered and not scored:
+    if answered and not with_scores(answered):
         raise UsageError(
             f"`{select}` needs scores, and none of {len(answered)} answers has one. "
             "Name a verifier, or select by `majority`."
         )
-    return scored
+    return _ballots(with_scores(answered))
 
 
 def _ballots(candidates: Sequence[Candidate]) -> list[_Ballot]:

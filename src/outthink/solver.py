@@ -9,23 +9,22 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import NamedTuple
 
-from outthink.answer import canonical, extract_answer
 from outthink.budget import Budget
+from outthink.candidates import candidate, path_score
 from outthink.cost import Cost
 from outthink.engines import Engine, Sampling
 from outthink.errors import EngineDown, OutthinkError, UsageError
 from outthink.grade import Failure, Grader
 from outthink.problems import Problem
-from outthink.programs import canonical_program, extract_program
 from outthink.prompt import Prompt
 from outthink.sandbox import Sandbox
 from outthink.search import Search
-from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select, aggregate
+from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select, with_scores
 from outthink.strategies import Strategy
-from outthink.tree import Node, Tree
+from outthink.tree import Tree
 from outthink.verifiers import Learner, Verifier
 
-__all__ = ["Attempt", "Conclusion", "Solution", "Solver", "answer_of", "choose"]
+__all__ = ["Attempt", "Conclusion", "Solution", "Solver", "choose"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,11 +239,9 @@ class Solver:
         return self.verifier.aggregate if self.verifier is not None else "last"
 
     def _text(self, problem: Problem, tree: Tree, choice: Choice, how: Aggregate | None) -> str:
-        paths = [tree.path(leaf) for leaf in tree.leaves]
-        mine = [path for path in paths if answer_of(problem, path.text)[0] == choice.answer]
-        if not mine:
-            return ""
-        return max(mine, key=lambda path: _score(tree, path.node, self._how(how)) or 0.0).text
+        voted = zip(tree.leaves, _candidates(problem, tree, self._how(how)), strict=True)
+        mine = [(leaf, each.score or 0.0) for leaf, each in voted if each.answer == choice.answer]
+        return tree.path(max(mine, key=lambda pair: pair[1])[0]).text if mine else ""
 
 
 async def choose(
@@ -260,29 +257,14 @@ async def choose(
         stopped: whether a budget ended the search. It may have been spent before all that was written had a score.
     """
     if stopped and select in NEEDS_SCORES:
-        scored = [candidate for candidate in candidates if candidate.score is not None]
-        select, candidates = (select, scored) if scored else ("majority", candidates)
+        kept = with_scores(candidates)
+        select, candidates = (select, kept) if kept else ("majority", candidates)
     # Programs are not algebra: they are counted as they are written.
     merged = {} if problem.tests else await grader.merge([c.key for c in candidates if c.key is not None])
     return SELECTIONS[select]([c if c.key is None else replace(c, key=merged.get(c.key, c.key)) for c in candidates])
 
 
-def _candidates(problem: Problem, tree: Tree, how: Aggregate) -> Sequence[Candidate]:
-    found = []
-    for leaf in tree.leaves:
-        answer, key = answer_of(problem, tree.path(leaf).text)
-        found.append(Candidate(answer=answer, key=key, score=_score(tree, leaf, how), weight=leaf.weight))
-    return found
-
-
-def answer_of(problem: Problem, text: str) -> tuple[str | None, str | None]:
-    """The answer in a solution, a program where the problem has tests, and its key; None twice if it gives none."""
-    answer = extract_program(text) if problem.tests else extract_answer(text)
-    if answer is None:
-        return None, None
-    return answer, canonical_program(answer) if problem.tests else canonical(answer)
-
-
-def _score(tree: Tree, leaf: Node, how: Aggregate) -> float | None:
-    scores = tree.path(leaf).scores
-    return aggregate(scores, how) if scores else None
+def _candidates(problem: Problem, tree: Tree, how: Aggregate) -> list[Candidate]:
+    """One for each leaf."""
+    paths = map(tree.path, tree.leaves)
+    return [candidate(path, path_score(path, how), program=bool(problem.tests)) for path in paths]

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from outthink.cost import Cost, Usage
+from outthink.cost import Cost
 
 __all__ = ["Finish", "Message", "Node", "Path", "Tree"]
 
@@ -22,8 +21,6 @@ Finish = Literal["step", "end", "length", "context"]
 
 Message = dict[str, str]
 """One chat message: `role` and `content`."""
-
-_FORMAT = 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +86,11 @@ class Node:
     def blank(self) -> bool:
         """Whether the step says nothing (a lone separator, an end right after one): there is nothing to score."""
         return not self.text.strip()
+
+    @property
+    def wording(self) -> tuple[bytes, str]:
+        """What tells it from siblings that were not sampled alike: its ids, and its text where an engine has no ids."""
+        return self.ids.tobytes(), self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,12 +265,11 @@ class Tree:
 
     def states(self) -> list[int]:
         """A number for each node, the same for those whose paths are alike token by token: they are one state."""
-        known: dict[tuple[int, bytes, str], int] = {}
+        known: dict[tuple[int, tuple[bytes, str]], int] = {}
         found: list[int] = []
         for node in self.nodes:
             above = found[node.parent] if node.parent >= 0 else -1
-            # Text tells them apart where an engine has no ids.
-            found.append(known.setdefault((above, node.ids.tobytes(), node.text), len(known)))
+            found.append(known.setdefault((above, node.wording), len(known)))
         return found
 
     def offspring(self) -> dict[int, list[Node]]:
@@ -294,59 +295,3 @@ class Tree:
             hasher.update(json.dumps([*parts, node.weight, self.turns.get(node.index)]).encode())
             stack.extend(reversed(offspring.get(node.index, [])))
         return hasher.hexdigest()
-
-    def to_bytes(self) -> bytes:
-        """The tree, compressed: one JSON document of columns. `from_bytes` gives an equal tree back."""
-        document = {
-            "format": _FORMAT,
-            "question": self.question,
-            "messages": self.messages,
-            "stopped": self.stopped,
-            "turns": list(self.turns.items()),
-            "nodes": {name: [_pack(getattr(node, name)) for node in self.nodes] for name in _COLUMNS},
-            "usage": {
-                model: {name: [getattr(getattr(n.cost, model), name) for n in self.nodes] for name in _USAGE}
-                for model in ("engine", "verifier")
-            },
-        }
-        return zlib.compress(json.dumps(document, separators=(",", ":")).encode())
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Tree:
-        """The tree that `to_bytes` wrote.
-
-        Raises:
-            ValueError: the data is no tree, or one of another format.
-        """
-        try:
-            document = json.loads(zlib.decompress(data))
-            if document["format"] != _FORMAT:
-                raise ValueError(f"tree format {document['format']}, this version reads {_FORMAT}")
-            nodes = list(_nodes(document))
-            return cls(document["question"], document["messages"], nodes, document["stopped"], dict(document["turns"]))
-        except (zlib.error, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise ValueError(f"not a stored tree: {error!r}") from error
-
-
-_COLUMNS = [f.name for f in fields(Node) if f.name not in ("index", "cost")]
-_USAGE = [f.name for f in fields(Usage)]
-
-
-def _pack(value: Any) -> Any:
-    return value.tolist() if isinstance(value, array) else value
-
-
-def _nodes(document: dict[str, Any]) -> Iterator[Node]:
-    engine, verifier = (_usages(document["usage"][model]) for model in ("engine", "verifier"))
-    columns = document["nodes"]
-    for index, values in enumerate(zip(*(columns[name] for name in _COLUMNS), strict=True)):
-        row = dict(zip(_COLUMNS, values, strict=True))
-        row["ids"] = array("i", row["ids"])
-        if row["confidences"] is not None:
-            row["confidences"] = array("f", row["confidences"])
-        yield Node(index=index, cost=Cost(engine=next(engine), verifier=next(verifier)), **row)
-
-
-def _usages(columns: dict[str, list[Any]]) -> Iterator[Usage]:
-    for values in zip(*(columns[name] for name in _USAGE), strict=True):
-        yield Usage(**dict(zip(_USAGE, values, strict=True)))

@@ -15,6 +15,7 @@ from outthink.errors import UsageError
 from outthink.learn.first_error import FirstError
 from outthink.learn.labellers import Judged
 from outthink.learn.values import tips
+from outthink.packing import pack, unpack
 from outthink.search import Search
 from outthink.tree import Path, Tree
 
@@ -22,7 +23,7 @@ from outthink.tree import Path, Tree
 async def labelled(search: Search, how: FirstError) -> list[Judged]:
     await search.run(lambda search: how(search, comes_right))
     right = {tip.index: await comes_right(search.tree.path(tip)) for tip in tips(search.tree)}
-    return list(how.read(Tree.from_bytes(search.tree.to_bytes()), right))
+    return list(how.read(unpack(pack(search.tree)), right))
 
 
 def words(path: Path) -> tuple[str, ...]:

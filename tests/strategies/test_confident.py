@@ -13,6 +13,7 @@ from outthink.engines import Sampling
 from outthink.engines.scripted import RIGHT, scripted_answer
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import UsageError
+from outthink.packing import pack, unpack
 from outthink.registry import make_strategy
 from outthink.search import Search
 from outthink.select import Candidate, majority
@@ -173,7 +174,7 @@ async def test_budgets_hold_costs_add_up_and_the_same_seed_is_the_same_tree(
         assert tokens is None or engine.usage.generated_tokens <= tokens
         assert len(finished(tree)) <= min(strategy.samples, samples or strategy.samples)
         assert all(leaf.finished and leaf.weight > 0 for leaf in tree.leaves)
-        assert Tree.from_bytes(tree.to_bytes()) == tree
+        assert unpack(pack(tree)) == tree
     assert digests[0] == digests[1]
 
 
@@ -181,7 +182,7 @@ async def test_time_may_end_it_anywhere(new_search: SearchFactory) -> None:
     engine = ScriptedEngine(seconds_per_token=1e-3, steps=50)
     search = new_search(engine=engine, sampling=TOLD, budget=Budget(seconds=0.05))
     await search.run(DeepConfOnline(n=8, warmup=4))
-    assert search.tree.stopped == "seconds" and Tree.from_bytes(search.tree.to_bytes()) == search.tree
+    assert search.tree.stopped == "seconds" and unpack(pack(search.tree)) == search.tree
 
 
 async def test_they_wrap_any_strategy_and_are_named_in_recipes(new_search: SearchFactory) -> None:

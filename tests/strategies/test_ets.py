@@ -6,7 +6,8 @@ import pytest
 from conftest import SearchFactory
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import UsageError
-from outthink.strategies.ets import Ets, Pruning
+from outthink.strategies.ets import Ets
+from outthink.strategies.parts.pruning import Pruning
 from outthink.strategies.rebase import Rebase
 
 

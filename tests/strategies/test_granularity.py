@@ -1,14 +1,9 @@
 """Verification granularity: steps between verifications are neither branched nor scored apart."""
 
-import zlib
-from collections.abc import AsyncGenerator
-from dataclasses import replace
-
 import pytest
 
 from conftest import SearchFactory
 from outthink.budget import Budget
-from outthink.engines import Request, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import UsageError
 from outthink.search import Search
@@ -22,6 +17,7 @@ from outthink.strategies.sample import Sample
 from outthink.tree import Path
 from outthink.verifiers import Scores
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
+from uneven import Uneven
 
 
 @pytest.mark.parametrize("inner", [Beam(n=8, width=4), Beam(n=8, width=3), Dvts(n=8), Lookahead(inner=Dvts(n=8))])
@@ -67,18 +63,9 @@ async def test_a_step_that_siblings_share_is_scored_once_however_slow_the_verifi
     assert verifier.usage.scored_tokens == written + len(search.tree.root.ids)
 
 
-class Uneven(ScriptedEngine):
-    """Ends a third of the steps for good."""
-
-    async def sample(self, path: Path, request: Request) -> AsyncGenerator[Step]:
-        async for step in super().sample(path, request):
-            over = zlib.crc32(step.text.encode()) % 3 == 0
-            yield replace(step, finish="end") if over else step
-
-
 @pytest.mark.parametrize("every", [2, 3, 9])
 async def test_a_path_that_ends_on_the_way_is_one_scored_solution(new_search: SearchFactory, every: int) -> None:
-    engine, verifier = Uneven(steps=12, parameters=2), ScriptedVerifier(parameters=1)
+    engine, verifier = Uneven(one_in=3, steps=12, parameters=2), ScriptedVerifier(parameters=1)
     search = new_search(engine=engine, verifier=verifier, budget=Budget(samples=12))
     await search.run(Granularity(inner=Beam(n=12, width=3), every=every))
 

@@ -1,10 +1,8 @@
 """Strategies against closed forms, on the scripted engine with a known rate of success."""
 
 import math
-import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from random import Random
 
@@ -13,21 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import SearchFactory
-from outthink.answer import extract_answer
-from outthink.engines import Request, Step
+from outthink.candidates import candidate, path_score
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.engines.scripted import scripted_answer
 from outthink.errors import UsageError
 from outthink.registry import make_strategy
 from outthink.search import Search
-from outthink.select import Candidate, Choice, aggregate, best, majority, weighted
+from outthink.select import Candidate, Choice, best, majority, weighted
 from outthink.strategies.beam import Beam
 from outthink.strategies.dvts import Dvts
 from outthink.strategies.greedy import Greedy
 from outthink.strategies.sample import Sample
 from outthink.strategies.steps import step_search, top
-from outthink.tree import Path
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
+from uneven import Uneven
 
 PROBLEMS = 600
 SUCCESS, STEPS = 0.8, 3
@@ -35,14 +32,7 @@ SOLVED = SUCCESS**STEPS
 
 
 def candidates(search: Search) -> list[Candidate]:
-    found = []
-    for leaf in search.tree.leaves:
-        path = search.tree.path(leaf)
-        answer = extract_answer(path.text)
-        found.append(
-            Candidate(answer=answer, key=answer, score=aggregate(path.scores, "last") if path.scores else None)
-        )
-    return found
+    return [candidate(path, path_score(path, "last")) for path in map(search.tree.path, search.tree.leaves)]
 
 
 async def share_right(
@@ -160,15 +150,7 @@ async def test_exactly_n_solutions_vote_each_sampled_once(
 
 
 async def test_finished_paths_and_children_fill_the_seats_of_every_round(new_search: SearchFactory) -> None:
-    class Uneven(ScriptedEngine):
-        """Ends a third of the steps for good."""
-
-        async def sample(self, path: Path, request: Request) -> AsyncIterator[Step]:
-            async for step in super().sample(path, request):
-                over = zlib.crc32(step.text.encode()) % 3 == 0
-                yield replace(step, finish="end") if over else step
-
-    search = new_search(engine=Uneven(steps=6))
+    search = new_search(engine=Uneven(one_in=3, steps=6))
     await search.run(Beam(n=8, width=4))
     rounds = Counter(node.depth for node in search.tree.nodes[1:])
     finished = Counter(node.depth for node in search.tree.leaves)

@@ -9,6 +9,7 @@ from outthink.budget import Budget
 from outthink.engines import Request, Sampling, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import UsageError
+from outthink.packing import pack, unpack
 from outthink.registry import make_strategy
 from outthink.strategies.self_refine import DONE, FEEDBACK, REFINE, SelfRefine
 from outthink.tree import Path, Tree
@@ -104,7 +105,7 @@ async def test_a_token_budget_ends_it_anywhere_with_a_valid_tree(
     assert engine.usage.generated_tokens <= tokens
     assert len(search.tree.leaves) <= n
     assert all(leaf.finished and leaf.score is not None for leaf in search.tree.leaves)
-    assert Tree.from_bytes(search.tree.to_bytes()).digest() == search.tree.digest()
+    assert unpack(pack(search.tree)).digest() == search.tree.digest()
 
 
 async def test_a_sample_budget_keeps_one_vote_a_chain(new_search: SearchFactory) -> None:

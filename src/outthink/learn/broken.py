@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 
-from outthink.errors import UsageError
+from outthink.checks import at_least
 from outthink.learn.labels import Labelled
 
 __all__ = ["broken"]
@@ -43,8 +43,7 @@ def broken(problem: str, question: str, steps: Sequence[str], *, times: int, see
     Raises:
         UsageError: `times` is negative.
     """
-    if times < 0:
-        raise UsageError(f"times is {times}; it must be at least 0")
+    at_least(0, times=times)
     yield _labelled(problem, question, steps, len(steps))
     places = [place for place, step in enumerate(steps) if _EQUATION.search(step)]
     rng = Random(f"{seed} {problem}")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from outthink.checks import at_least, fraction
 from outthink.errors import UsageError
 from outthink.learn.labellers import Judged
 from outthink.learn.rollouts import answered
@@ -46,12 +47,9 @@ class FirstError:
     exploration: float = 0.125
 
     def __post_init__(self) -> None:
-        for name in ("solutions", "rollouts", "searches", "max_steps", "length"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("alpha", "beta"):
-            if not 0.0 < getattr(self, name) <= 1.0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must lie above 0 and not above 1")
+        at_least(1, solutions=self.solutions, rollouts=self.rollouts, searches=self.searches)
+        at_least(1, max_steps=self.max_steps, length=self.length)
+        fraction(alpha=self.alpha, beta=self.beta)
         if not self.exploration >= 0.0:
             raise UsageError(f"exploration is {self.exploration}; it must not be negative")
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from outthink.answer import extract_answer
-from outthink.errors import UsageError
+from outthink.checks import at_least
 from outthink.learn.labellers import Judged
 from outthink.learn.values import estimates, tips
 from outthink.search import Search
@@ -34,9 +34,7 @@ class Rollouts:
     max_steps: int = 32
 
     def __post_init__(self) -> None:
-        for name in ("solutions", "rollouts", "max_steps"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        at_least(1, solutions=self.solutions, rollouts=self.rollouts, max_steps=self.max_steps)
 
     @property
     def samples(self) -> int:

@@ -16,6 +16,7 @@ from types import TracebackType
 
 from outthink.cost import Cost, Usage
 from outthink.errors import StoreError
+from outthink.packing import pack, unpack
 from outthink.problems import Problem
 from outthink.tree import Tree
 
@@ -182,7 +183,7 @@ class Store:
         unit = result.unit
         key = (unit.strategy, unit.seed, unit.problem)
         outcome = (result.error, result.stopped, result.leaves, json.dumps(asdict(result.cost)))
-        row = (*key, *outcome, result.began, result.ended, result.digest, tree.to_bytes())
+        row = (*key, *outcome, result.began, result.ended, result.digest, pack(tree))
         with _storing(self.folder), self._connection:
             self._connection.execute(f"INSERT INTO results VALUES ({_marks(row)})", row)
             for verdict in result.verdicts:
@@ -258,7 +259,7 @@ class Store:
             ).fetchone()
         if row is None:
             raise StoreError(f"{self.folder}: no result for {unit.strategy}, seed {unit.seed}, problem {unit.problem}")
-        return Tree.from_bytes(row[0])
+        return unpack(row[0])
 
     def _begun(self) -> bool:
         return bool(self._connection.execute("PRAGMA user_version").fetchone()[0])

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, NamedTuple
 
+from outthink.checks import at_least
 from outthink.errors import ContextTooSmall, UsageError
 from outthink.search import Search
 from outthink.strategies.parts.attempts import Arm, Attempt, choose, tell
 from outthink.strategies.parts.posterior import POSTERIORS, Posterior
 from outthink.strategies.parts.quoting import answered, asked
+from outthink.strategies.parts.turns import one_solution
 from outthink.strategies.parts.window import in_order
 from outthink.tree import Node
 
@@ -54,9 +56,7 @@ class AbMcts:
     in_flight: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("n", "in_flight"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        at_least(1, n=self.n, in_flight=self.in_flight)
         if not self.refine.strip():
             raise UsageError("refine is empty; say how a better solution is asked for")
         if len(set(self.partners)) < len(self.partners):
@@ -120,13 +120,11 @@ class AbMcts:
 
 
 async def _write(search: Search, base: Attempt, arm: Arm, prompt: Node | None) -> _Written:
-    if prompt is None:
-        return _Written(base, arm, None)
     try:
-        (node,) = await search.complete([prompt], 1, by=arm)
+        node = None if prompt is None else await one_solution(search, prompt, by=arm)
     except ContextTooSmall:
-        return _Written(base, arm, None)
-    return _Written(base, arm, node if node.finished else None)
+        node = None
+    return _Written(base, arm, node)
 
 
 def _draw(arms: dict[Arm, Posterior], rng: Random) -> Arm:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from outthink.answer import canonical, extract_answer
+from outthink.candidates import candidate
+from outthink.checks import above, at_least, one_of
 from outthink.concurrency import race
 from outthink.errors import UsageError
 from outthink.search import Search
@@ -14,7 +15,10 @@ from outthink.strategies.parts.stopping import bayes_factor, confidence, unanimo
 
 __all__ = ["Adaptive"]
 
-_CAPS = {"consistency": 40, "window": 40, "infinity": 100}
+Rule = Literal["consistency", "window", "infinity"]
+How = Literal["waves", "race"]
+
+_CAPS: Mapping[Rule, int] = {"consistency": 40, "window": 40, "infinity": 100}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,25 +41,21 @@ class Adaptive:
     """
 
     n: int | None = None
-    rule: Literal["consistency", "window", "infinity"] = "consistency"
-    how: Literal["waves", "race"] = "waves"
+    rule: Rule = "consistency"
+    how: How = "waves"
     wave: int = 5
     threshold: float = 0.95
     factor: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.rule not in _CAPS:
-            raise UsageError(f"rule is {self.rule!r}; it must be one of {', '.join(_CAPS)}")
-        if self.how not in ("waves", "race"):
-            raise UsageError(f"how is {self.how!r}; it must be waves or race")
-        if self.samples < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
+        one_of(Rule, rule=self.rule)
+        one_of(How, how=self.how)
+        at_least(1, n=self.samples)
         if self.wave < 1 or (self.rule == "window" and self.wave < 2):
             raise UsageError(f"wave is {self.wave}; it must be at least 1, and 2 for the rule window")
         if not 0.5 < self.threshold < 1:
             raise UsageError(f"threshold is {self.threshold}; it must lie between 0.5 and 1, both excluded")
-        if self.factor <= 1:
-            raise UsageError(f"factor is {self.factor}; it must be above 1")
+        above(1, factor=self.factor)
 
     @property
     def samples(self) -> int:
@@ -88,8 +88,7 @@ class Adaptive:
 
     async def _answers(self, search: Search, n: int) -> list[str | None]:
         leaves = await search.complete([search.root], n)
-        stated = [extract_answer(search.tree.path(leaf).text) if leaf.finished else None for leaf in leaves]
-        return [None if answer is None else canonical(answer) for answer in stated]
+        return [candidate(search.tree.path(leaf)).key if leaf.finished else None for leaf in leaves]
 
     async def _answer(self, search: Search) -> str | None:
         (answer,) = await self._answers(search, 1)

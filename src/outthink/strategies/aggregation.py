@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
@@ -45,12 +46,9 @@ class RecursiveAggregation:
     prompt: str = AGGREGATE
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
+        at_least(1, n=self.n, rounds=self.rounds)
         if not 1 <= self.k <= self.n:
             raise UsageError(f"k is {self.k}; it must lie between 1 and n = {self.n}")
-        if self.rounds < 1:
-            raise UsageError(f"rounds is {self.rounds}; it must be at least 1")
         check_places("prompt", self.prompt, ("question", "solutions"))
 
     @property

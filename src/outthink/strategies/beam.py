@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from outthink.checks import at_least
 from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies.steps import step_search, top
@@ -32,12 +33,9 @@ class Beam:
     max_steps: int = 40
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
+        at_least(1, n=self.n, max_steps=self.max_steps)
         if self.width != "sqrt" and not (isinstance(self.width, int) and 1 <= self.width <= self.n):
             raise UsageError(f'width is {self.width!r}; it must lie between 1 and n = {self.n}, or be "sqrt"')
-        if self.max_steps < 1:
-            raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
 
     @property
     def samples(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
@@ -37,12 +38,8 @@ class BudgetForcing:
     closing: str = "Final Answer:"
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
-        if self.tokens < 1:
-            raise UsageError(f"tokens is {self.tokens}; it must be at least 1")
-        if self.times < 0:
-            raise UsageError(f"times is {self.times}; it must be at least 0")
+        at_least(1, n=self.n, tokens=self.tokens)
+        at_least(0, times=self.times)
         if not self.word.strip() or not self.closing.strip():
             raise UsageError("word and closing must say something; times: 0 takes no end away")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least, fraction
 from outthink.confidence import Measure, measured, quantile, told
-from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.turns import solved
 from outthink.strategies.sample import Sample
 
@@ -15,7 +16,7 @@ __all__ = ["DeepConf"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeepConf:
+class DeepConf(Around):
     """Deep Think with Confidence, offline (Fu et al. 2025, arXiv 2508.15260).
 
     The solutions of another strategy vote with weights: their confidences, as `sampling.top_logprobs` lets the engine
@@ -30,26 +31,14 @@ class DeepConf:
         keep: share of the solutions, the most confident ones, that vote; 0.1 or 1 in the paper's code.
     """
 
-    inner: Strategy = Sample()  # noqa: RUF009 (frozen)
+    inner: Strategy = Sample()
     measure: Measure = "bottom"
     window: int = 64
     keep: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.window < 1:
-            raise UsageError(f"window is {self.window}; it must be at least 1")
-        if not 0 < self.keep <= 1:
-            raise UsageError(f"keep is {self.keep}; it must lie above 0 and not above 1")
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
+        at_least(1, window=self.window)
+        fraction(keep=self.keep)
 
     async def __call__(self, search: Search) -> None:
         """Solve, then weigh."""

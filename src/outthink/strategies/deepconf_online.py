@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least, fraction
 from outthink.concurrency import gather
 from outthink.confidence import lowest, quantile, told
 from outthink.errors import UsageError
@@ -42,11 +43,8 @@ class DeepConfOnline:
     def __post_init__(self) -> None:
         if not 1 <= self.warmup <= self.n:
             raise UsageError(f"warmup is {self.warmup}; it must lie between 1 and n = {self.n}")
-        if not 0 < self.keep <= 1:
-            raise UsageError(f"keep is {self.keep}; it must lie above 0 and not above 1")
-        for name, value in (("window", self.window), ("wave", self.wave)):
-            if value < 1:
-                raise UsageError(f"{name} is {value}; it must be at least 1")
+        fraction(keep=self.keep)
+        at_least(1, window=self.window, wave=self.wave)
         if self.consensus <= 0.5:
             raise UsageError(f"consensus is {self.consensus}; it must be above 0.5, or two answers could have it")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from outthink.errors import UsageError
+from outthink.checks import above, at_least
 from outthink.search import Search
 from outthink.strategies.parts.likeness import likenesses
 from outthink.strategies.rebase import rebase
@@ -38,13 +38,8 @@ class Dora:
     max_steps: int = 40
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
-        for name in ("temperature", "sharpness"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if self.max_steps < 1:
-            raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
+        at_least(1, n=self.n, max_steps=self.max_steps)
+        above(0, temperature=self.temperature, sharpness=self.sharpness)
 
     @property
     def samples(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
@@ -40,8 +41,7 @@ class Dvts:
             self._check_inner(self.inner)
         elif self.n < 1 or self.width < 1 or self.n % self.width:
             raise UsageError(f"n is {self.n} and width {self.width}; n must be a multiple of width, both at least 1")
-        if self.max_steps < 1:
-            raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
+        at_least(1, max_steps=self.max_steps)
 
     def _check_inner(self, inner: Strategy) -> None:
         require_ranks(inner, "splitting it into subtrees")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from outthink.errors import UsageError
-from outthink.search import Search
+from outthink.checks import at_least
+from outthink.search import Manner, Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.view import View, each, require_ranks
 from outthink.tree import Node
 
@@ -15,7 +16,7 @@ __all__ = ["Granularity"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Granularity:
+class Granularity(Around):
     """Variable-granularity search (Chen et al. 2025, arXiv 2505.11730), around any strategy that ranks steps.
 
     Every path that the inner strategy keeps is first extended by `every` - 1 steps without branching and without the
@@ -31,19 +32,8 @@ class Granularity:
     every: int = 2
 
     def __post_init__(self) -> None:
-        if self.every < 1:
-            raise UsageError(f"every is {self.every}; it must be at least 1")
+        at_least(1, every=self.every)
         require_ranks(self.inner, "scoring less often")
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Paths are ranked after every `every` steps."""
-        return True
 
     async def __call__(self, search: Search) -> None:
         """Let the inner strategy search with coarser steps."""
@@ -57,23 +47,16 @@ class _Coarse(View):
         super().__init__(under)
         self._every = every
 
-    async def expand(
-        self,
-        nodes: Sequence[Node],
-        n: int | Sequence[int],
-        *,
-        temperature: float | None = None,
-        scored: bool = True,
-        trial: bool = False,
-        by: str | None = None,
-    ) -> list[Node]:
+    async def write(self, nodes: Sequence[Node], counts: Sequence[int], manner: Manner) -> list[Node]:
         """Extend each node, then write its children; one that ends on the way has its end for its only child."""
+        if manner.whole:
+            return await super().write(nodes, counts, manner)
 
         async def branch(node: Node, count: int) -> list[Node]:
             for _ in range(0 if node.starts or not count else self._every - 1):
-                (node,) = await self.under.expand([node], 1, temperature=temperature, scored=False, trial=trial, by=by)
+                (node,) = await self.under.write([node], [1], replace(manner, scored=False))
                 if not node.open:
                     return [node]
-            return await self.under.expand([node], count, temperature=temperature, scored=scored, trial=trial, by=by)
+            return await self.under.write([node], [count], manner)
 
-        return await each(branch, nodes, n)
+        return await each(branch, nodes, counts)

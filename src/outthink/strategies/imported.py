@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least
 from outthink.errors import UsageError
 from outthink.search import Search
 
@@ -24,8 +25,7 @@ class Imported:
     n: int = 16
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
+        at_least(1, n=self.n)
 
     @property
     def samples(self) -> int:

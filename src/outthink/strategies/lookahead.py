@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+from outthink.checks import at_least
 from outthink.concurrency import gather
-from outthink.errors import UsageError
-from outthink.search import Search
+from outthink.search import Manner, Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.view import View, each, require_ranks
 from outthink.tree import Node
 
@@ -16,7 +18,7 @@ __all__ = ["Lookahead"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lookahead:
+class Lookahead(Around):
     """Lookahead search (Snell et al. 2024, arXiv 2408.03314), around any strategy that ranks steps.
 
     Every step the inner strategy writes is followed by up to `steps` greedy ones, and has the value of their end. They
@@ -32,19 +34,8 @@ class Lookahead:
     steps: int = 3
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise UsageError(f"steps is {self.steps}; it must be at least 1")
+        at_least(1, steps=self.steps)
         require_ranks(self.inner, "looking ahead")
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Steps are ranked by where they lead."""
-        return True
 
     async def __call__(self, search: Search) -> None:
         """Let the inner strategy search, each of its steps looking ahead."""
@@ -64,47 +55,25 @@ class _Ahead(View):
         """The value of where its greedy steps lead."""
         return self.under.value(self._ends.get(node.index, node))
 
-    async def expand(
-        self,
-        nodes: Sequence[Node],
-        n: int | Sequence[int],
-        *,
-        temperature: float | None = None,
-        scored: bool = True,
-        trial: bool = False,
-        by: str | None = None,
-    ) -> list[Node]:
+    async def write(self, nodes: Sequence[Node], counts: Sequence[int], manner: Manner) -> list[Node]:
+        """Write as asked, the greedy steps that are there first of all."""
+        return await each(partial(self._finish if manner.whole else self._branch, manner), nodes, counts)
+
+    async def _branch(self, manner: Manner, node: Node, count: int) -> list[Node]:
         """Write children and look ahead from each that is to be scored now."""
+        tried = [] if manner.trial or not count else self._taken(node, 1)
+        fresh = await self.under.write([node], [count - len(tried)], replace(manner, scored=False))
+        ranked = [child for child in tried + fresh if child.open and child.weight and manner.scored]
+        await gather(*(self._look(child, manner.by) for child in ranked))
+        return tried + fresh
 
-        async def children(node: Node, count: int) -> list[Node]:
-            tried = [] if trial or not count else self._taken(node, 1)
-            fresh = await self.under.expand(
-                [node], count - len(tried), temperature=temperature, scored=False, trial=trial, by=by
-            )
-            ranked = [child for child in tried + fresh if child.open and child.weight and scored]
-            await gather(*(self._look(child, by) for child in ranked))
-            return tried + fresh
-
-        return await each(children, nodes, n)
-
-    async def complete(
-        self,
-        nodes: Sequence[Node],
-        n: int | Sequence[int],
-        *,
-        temperature: float | None = None,
-        by: str | None = None,
-    ) -> list[Node]:
+    async def _finish(self, manner: Manner, node: Node, count: int) -> list[Node]:
         """Write to the end; one continuation goes on from where the greedy steps had come to."""
-
-        async def ends(node: Node, count: int) -> list[Node]:
-            tried = self._taken(node, self._steps)[-1:] if count else []
-            going = [tip for tip in tried if tip.open]
-            counts = [1] * len(going) + [count - len(tried)]
-            written = await self.under.complete([*going, node], counts, temperature=temperature, by=by)
-            return [tip for tip in tried if not tip.open] + written
-
-        return await each(ends, nodes, n)
+        tried = self._taken(node, self._steps)[-1:] if count else []
+        going = [tip for tip in tried if tip.open]
+        counts = [1] * len(going) + [count - len(tried)]
+        written = await self.under.write([*going, node], counts, manner)
+        return [tip for tip in tried if not tip.open] + written
 
     async def _look(self, node: Node, by: str | None) -> None:
         """Take greedy steps until there are enough, or the end is reached, and score what is there."""

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from outthink.errors import UsageError
+from outthink.checks import at_least, one_of
 from outthink.search import Search
 from outthink.strategies.parts.tree_growth import Expansion, expand
 from outthink.strategies.parts.tree_policies import PRESETS, Backup, Fresh, Preset, Prior, Rules, Selection, State
@@ -62,11 +62,9 @@ class Mcts:
     in_flight: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("n", "in_flight"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.preset not in PRESETS:
-            raise UsageError(f"preset is {self.preset!r}; it must be one of {', '.join(filter(None, PRESETS))}")
+        at_least(1, n=self.n, in_flight=self.in_flight)
+        if self.preset is not None:
+            one_of(Preset, preset=self.preset)
         # Made here so that options out of range are refused before anything is written.
         _ = self.rules
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import get_args
 
+from outthink.checks import above, at_least, one_of
 from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies.parts.population import filter_particles
@@ -44,12 +44,9 @@ class ParticleGibbs:
                 f"n is {self.n} and iterations {self.iterations}; "
                 "n must be a multiple of iterations, with at least 2 particles in each"
             )
-        if self.resampling not in get_args(Resampling):
-            raise UsageError(f"resampling is {self.resampling!r}; it must be one of {', '.join(get_args(Resampling))}")
-        if not self.temperature > 0:
-            raise UsageError(f"temperature is {self.temperature}; it must be above 0")
-        if self.max_steps < 1:
-            raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
+        one_of(Resampling, resampling=self.resampling)
+        above(0, temperature=self.temperature)
+        at_least(1, max_steps=self.max_steps)
 
     @property
     def samples(self) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import get_args
 
-from outthink.errors import UsageError
+from outthink.checks import above, at_least, one_of
 from outthink.search import Search
 from outthink.strategies.parts.population import filter_particles
 from outthink.strategies.parts.resampling import Resampling, resample
@@ -38,14 +37,10 @@ class Particles:
     max_steps: int = 40
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
-        if self.resampling not in (None, *get_args(Resampling)):
-            raise UsageError(f"resampling is {self.resampling!r}; it must be one of {', '.join(get_args(Resampling))}")
-        if not self.temperature > 0:
-            raise UsageError(f"temperature is {self.temperature}; it must be above 0")
-        if self.max_steps < 1:
-            raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
+        at_least(1, n=self.n, max_steps=self.max_steps)
+        above(0, temperature=self.temperature)
+        if self.resampling is not None:
+            one_of(Resampling, resampling=self.resampling)
 
     @property
     def samples(self) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Literal, get_args
+from typing import Literal
 
-from outthink.errors import UsageError
+from outthink.checks import above, at_least, one_of
 from outthink.search import Search
 from outthink.strategies.steps import softmax, step_search
 
@@ -42,14 +42,9 @@ class Rebase:
     rounding: Rounding = "conserving"
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
-        if not self.temperature > 0:
-            raise UsageError(f"temperature is {self.temperature}; it must be above 0")
-        if self.max_steps < 1:
-            raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
-        if self.rounding not in get_args(Rounding):
-            raise UsageError(f"rounding is {self.rounding!r}; it must be one of {', '.join(get_args(Rounding))}")
+        at_least(1, n=self.n, max_steps=self.max_steps)
+        above(0, temperature=self.temperature)
+        one_of(Rounding, rounding=self.rounding)
 
     @property
     def samples(self) -> int:

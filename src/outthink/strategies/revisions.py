@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from outthink.answer import canonical, extract_answer
+from outthink.candidates import candidate
+from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
-from outthink.select import Candidate, weighted
+from outthink.select import weighted
 from outthink.strategies import Strategy
 from outthink.strategies.parts.quoting import answered, asked
-from outthink.strategies.parts.turns import leaves_below, reply, solved
+from outthink.strategies.parts.turns import leaves_below, one_solution, reply, solved
 from outthink.tree import Node
 
 __all__ = ["Revisions"]
@@ -55,8 +56,7 @@ class Revisions:
             raise UsageError(
                 f"n is {self.n} and sequential {self.sequential}; n must be a multiple of sequential, both at least 1"
             )
-        if self.context < 1:
-            raise UsageError(f"context is {self.context}; it must be at least 1")
+        at_least(1, context=self.context)
 
     @property
     def samples(self) -> int:
@@ -86,8 +86,8 @@ class Revisions:
     async def _begin(self, search: Search) -> list[Node]:
         if self.inner is not None:
             return sorted(await solved(search, self.inner), key=search.value)
-        (first,) = await search.complete([search.root], 1)
-        return [first] if first.finished else []
+        first = await one_solution(search, search.root)
+        return [] if first is None else [first]
 
     async def _revise(self, search: Search, attempts: Sequence[Node]) -> list[Node]:
         chat = asked(search)
@@ -99,7 +99,7 @@ class Revisions:
 
 def _elect(search: Search, attempts: Sequence[Node]) -> None:
     """Leave one vote to a chain: that of the best attempt with its answer by weighted best-of-N."""
-    candidates = [_candidate(search, attempt) for attempt in attempts]
+    candidates = [candidate(search.tree.path(attempt), search.value(attempt)) for attempt in attempts]
     answer = weighted(candidates).key
     agreeing = [attempt for attempt, held in zip(attempts, candidates, strict=True) if held.key == answer]
     chosen = max(agreeing, key=search.value)
@@ -109,9 +109,3 @@ def _elect(search: Search, attempts: Sequence[Node]) -> None:
     for attempt in (*attempts, *leaves_below(search.tree, attempts[-1])):
         if attempt is not chosen:
             attempt.weight = 0.0
-
-
-def _candidate(search: Search, attempt: Node) -> Candidate:
-    answer = extract_answer(search.tree.path(attempt).text)
-    key = None if answer is None else canonical(answer)
-    return Candidate(answer=answer, key=key, score=search.value(attempt), weight=attempt.weight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
@@ -33,12 +34,9 @@ class Rsd:
     max_steps: int = 100
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
+        at_least(1, n=self.n, max_steps=self.max_steps)
         if not 0 <= self.threshold <= 1:
             raise UsageError(f"threshold is {self.threshold}; scores lie in [0, 1], and so must it")
-        if self.max_steps < 1:
-            raise UsageError(f"max_steps is {self.max_steps}; it must be at least 1")
 
     @property
     def samples(self) -> int:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from outthink.errors import UsageError
+from outthink.checks import at_least, between
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.answers import rivals
-from outthink.strategies.parts.judging import VERIFY, compared, verified
+from outthink.strategies.parts.around import Around
+from outthink.strategies.parts.judging import VERIFY, verified
+from outthink.strategies.parts.pairing import Games, all_pairs
 from outthink.strategies.parts.quoting import check_places
 from outthink.strategies.parts.turns import solved
 from outthink.strategies.sample import Sample
-from outthink.strategies.tournament import all_pairs, ranked
 from outthink.tree import Node
 
 __all__ = ["Scrutiny"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scrutiny:
+class Scrutiny(Around):
     """Sampling and self-verification (Zhao, Awasthi and Gollapudi 2025, arXiv 2502.01839).
 
     One solution for each different answer of another strategy is verified `verdicts` times; the share of "correct" is
@@ -35,29 +36,16 @@ class Scrutiny:
         prompt: asks for a verdict; `{question}` and `{solution}` stand where they go.
     """
 
-    inner: Strategy = Sample()  # noqa: RUF009 (frozen)
+    inner: Strategy = Sample()
     verdicts: int = 8
     margin: float = 0.05
     comparisons: int = 4
     prompt: str = VERIFY
 
     def __post_init__(self) -> None:
-        for name, value in (("verdicts", self.verdicts), ("comparisons", self.comparisons)):
-            if value < 1:
-                raise UsageError(f"{name} is {value}; it must be at least 1")
-        if not 0 <= self.margin <= 1:
-            raise UsageError(f"margin is {self.margin}; it must lie between 0 and 1")
+        at_least(1, verdicts=self.verdicts, comparisons=self.comparisons)
+        between(0, 1, margin=self.margin)
         check_places("prompt", self.prompt, ("question", "solution"))
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
 
     async def __call__(self, search: Search) -> None:
         """Solve, verify, and compare what is close."""
@@ -80,13 +68,8 @@ class Scrutiny:
     async def _winner(self, search: Search, players: Sequence[Node]) -> int:
         if len(players) == 1:
             return 0
-        won: list[list[float]] = [[] for _ in players]
-        pairs = all_pairs(range(len(players)))
-        found = await compared(search, [(players[i], players[j]) for i, j in pairs], repeats=self.comparisons)
-        for (one, other), share in zip(pairs, found, strict=True):
-            won[one].append(share)
-            won[other].append(1 - share)
-        return ranked(won)[0]
+        games = Games(search, players, repeats=self.comparisons)
+        return (await games.play(all_pairs(range(len(players)))))[0]
 
 
 def _vote(solutions: Sequence[Node], votes: Mapping[int, float]) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from outthink.checks import at_least, between
 from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.select import Aggregate, aggregate
@@ -107,9 +108,8 @@ class SearchAndLearnBeam:
     sort_completed: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= self.n:
-            raise UsageError(f"n is {self.n} and width {self.width}; width must lie between 1 and n")
-        _check_steps(self.max_steps)
+        at_least(1, n=self.n, max_steps=self.max_steps)
+        between(1, self.n, width=self.width)
 
     @property
     def samples(self) -> int:
@@ -175,9 +175,8 @@ class SearchAndLearnDvts:
     def __post_init__(self) -> None:
         if self.n < 1 or self.width < 1 or self.n % self.width:
             raise UsageError(f"n is {self.n} and width {self.width}; n must be a multiple of width, both at least 1")
-        if self.lookahead < 0:
-            raise UsageError(f"lookahead is {self.lookahead}; it must be at least 0")
-        _check_steps(self.max_steps)
+        at_least(0, lookahead=self.lookahead)
+        at_least(1, max_steps=self.max_steps)
 
     @property
     def samples(self) -> int:
@@ -274,8 +273,3 @@ async def _write_on(hand: Hand, tips: Sequence[Node], temperature: float | None 
     """One step more of those that have not come to an end."""
     written = iter(await hand.write([tip for tip in tips if tip.open], temperature))
     return [next(written) if tip.open else tip for tip in tips]
-
-
-def _check_steps(max_steps: int) -> None:
-    if max_steps < 1:
-        raise UsageError(f"max_steps is {max_steps}; it must be at least 1")

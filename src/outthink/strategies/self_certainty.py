@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least
 from outthink.confidence import borda, mean, told
-from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.turns import solved
 from outthink.strategies.sample import Sample
 
@@ -15,7 +16,7 @@ __all__ = ["SelfCertainty"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SelfCertainty:
+class SelfCertainty(Around):
     """Borda voting by self-certainty (Kang et al. 2025, arXiv 2502.18581).
 
     The solutions of another strategy are ranked by the mean confidence of their tokens; of n solutions, the r-th votes
@@ -27,22 +28,11 @@ class SelfCertainty:
         power: 0 is majority voting; the higher, the more the most certain solution decides. 0.5 in the paper's code.
     """
 
-    inner: Strategy = Sample()  # noqa: RUF009 (frozen)
+    inner: Strategy = Sample()
     power: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.power < 0:
-            raise UsageError(f"power is {self.power}; it must be at least 0")
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
+        at_least(0, power=self.power)
 
     async def __call__(self, search: Search) -> None:
         """Solve, then rank."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from outthink.checks import at_least
 from outthink.concurrency import gather
 from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies.parts.quoting import answered, asked
-from outthink.strategies.parts.turns import reply, succeed
+from outthink.strategies.parts.turns import one_solution, reply, succeed
 
 __all__ = ["SelfRefine"]
 
@@ -43,10 +44,7 @@ class SelfRefine:
     done: str = DONE
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
-        if self.rounds < 1:
-            raise UsageError(f"rounds is {self.rounds}; it must be at least 1")
+        at_least(1, n=self.n, rounds=self.rounds)
         if not self.done.strip():
             raise UsageError("done is empty; name the words by which feedback says that nothing is to be changed")
 
@@ -65,8 +63,7 @@ class SelfRefine:
         await gather(*(self._chain(search) for _ in range(self.n)))
 
     async def _chain(self, search: Search) -> None:
-        (first,) = await search.complete([search.root], 1)
-        solution = first if first.finished else None
+        solution = await one_solution(search, search.root)
         for _ in range(self.rounds):
             if solution is None:
                 return

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from random import Random
 
+from outthink.checks import at_least
 from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.strategies.steps import top
@@ -33,8 +34,7 @@ class SpeculativeRejection:
     room: int = 2048
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"n is {self.n}; it must be at least 1")
+        at_least(1, n=self.n)
         if not 0 < self.alpha < 1:
             raise UsageError(f"alpha is {self.alpha}; it must lie between 0 and 1, both excluded")
         if self.room < 1:

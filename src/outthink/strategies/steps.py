@@ -49,10 +49,9 @@ async def step_search(
 
 def _distinct(nodes: Iterable[Node]) -> list[Node]:
     """The first of each set of siblings that were sampled alike."""
-    seen: dict[tuple[int, bytes, str], Node] = {}
+    seen: dict[tuple[int, tuple[bytes, str]], Node] = {}
     for node in nodes:
-        # Text tells them apart where an engine has no ids.
-        seen.setdefault((node.parent, node.ids.tobytes(), node.text), node)
+        seen.setdefault((node.parent, node.wording), node)
     return list(seen.values())
 
 

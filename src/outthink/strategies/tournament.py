@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from math import comb
 
-from outthink.errors import UsageError
+from outthink.checks import at_least
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.answers import rivals
-from outthink.strategies.parts.judging import COMPARE, compared
+from outthink.strategies.parts.around import Around
+from outthink.strategies.parts.judging import COMPARE
+from outthink.strategies.parts.pairing import Games, all_pairs, comparisons, pivot_pairs, ring_pairs
 from outthink.strategies.parts.quoting import check_places
 from outthink.strategies.parts.turns import solved
 from outthink.strategies.sample import Sample
 from outthink.tree import Node
 
-__all__ = ["Tournament", "all_pairs", "comparisons", "pivot_pairs", "ranked", "ring_pairs"]
-
-Pair = tuple[int, int]
+__all__ = ["Tournament"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tournament:
+class Tournament(Around):
     """Pairwise selection by the model itself, with pivots (Kwok et al. 2026, arXiv 2607.05391).
 
     One solution for each different answer of another strategy plays. First all are compared around a ring; those that
@@ -38,27 +37,15 @@ class Tournament:
         prompt: asks for the better one; `{question}`, `{first}` and `{second}` stand where they go.
     """
 
-    inner: Strategy = Sample()  # noqa: RUF009 (frozen)
+    inner: Strategy = Sample()
     pivots: int = 2
     repeats: int = 1
     prompt: str = COMPARE
 
     def __post_init__(self) -> None:
-        if self.pivots < 0:
-            raise UsageError(f"pivots is {self.pivots}; it must be at least 0")
-        if self.repeats < 1:
-            raise UsageError(f"repeats is {self.repeats}; it must be at least 1")
+        at_least(0, pivots=self.pivots)
+        at_least(1, repeats=self.repeats)
         check_places("prompt", self.prompt, ("question", "first", "second"))
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
 
     async def __call__(self, search: Search) -> None:
         """Solve, then play."""
@@ -73,45 +60,9 @@ class Tournament:
 
     async def _play(self, search: Search, players: Sequence[Node]) -> list[int]:
         """The players' places in the list, best first."""
-        n = len(players)
-        won: list[list[float]] = [[] for _ in players]
-
-        async def play(pairs: Sequence[Pair]) -> list[int]:
-            found = [(players[one], players[other]) for one, other in pairs]
-            shares = await compared(search, found, repeats=self.repeats, prompt=self.prompt)
-            for (one, other), share in zip(pairs, shares, strict=True):
-                won[one].append(share)
-                won[other].append(1 - share)
-            return ranked(won)
-
-        pivots = min(self.pivots, n)
+        n, pivots = len(players), min(self.pivots, len(players))
+        games = Games(search, players, repeats=self.repeats, prompt=self.prompt)
         if not pivots or comparisons(n, pivots) >= comb(n, 2):
-            return await play(all_pairs(range(n)))
-        ring = search.rng().sample(range(n), n)
-        best = await play(ring_pairs(ring))
-        return await play(pivot_pairs(range(n), best[:pivots]))
-
-
-def comparisons(n: int, pivots: int) -> int:
-    """How many pairs are compared with pivots: once around, everybody else with each pivot, the pivots."""
-    return n + pivots * (n - pivots) + comb(pivots, 2)
-
-
-def all_pairs(players: Iterable[int]) -> list[Pair]:
-    """Everybody with everybody."""
-    return list(combinations(players, 2))
-
-
-def ring_pairs(players: Sequence[int]) -> list[Pair]:
-    """Everybody with the next, and the last with the first."""
-    return list(zip(players, [*players[1:], players[0]], strict=True))
-
-
-def pivot_pairs(players: Iterable[int], pivots: Sequence[int]) -> list[Pair]:
-    """Everybody else with each pivot, and the pivots with each other."""
-    return [(one, pivot) for one in players if one not in pivots for pivot in pivots] + all_pairs(pivots)
-
-
-def ranked(won: Sequence[Sequence[float]]) -> list[int]:
-    """The players by their mean of wins, the highest first; who comes first wins a tie."""
-    return sorted(range(len(won)), key=lambda player: -sum(won[player]) / len(won[player]))
+            return await games.play(all_pairs(range(n)))
+        best = await games.play(ring_pairs(search.rng().sample(range(n), n)))
+        return await games.play(pivot_pairs(range(n), best[:pivots]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from outthink.search import Search
 from outthink.strategies import Strategy
+from outthink.strategies.parts.around import Around
 from outthink.strategies.parts.quoting import check_places, fill, numbered
 from outthink.strategies.parts.turns import reply, solved
 from outthink.strategies.sample import Sample
@@ -21,15 +22,12 @@ CHOOSE = """Problem: {question}
 
 Which of these solutions agrees best with the others on the answer? Reply with its number alone, as in "Solution 2"."""
 
-# Few enough for one prompt to a small model.
-SAMPLED = Sample(n=8)
-
 # Named as asked, or a number and nothing else; a bare number in a sentence may be anything.
 _NAMED = re.compile(r"solution\W*(\d+)|\A\W*(\d+)\W*\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Universal:
+class Universal(Around):
     """USC, universal self-consistency (Chen et al. 2023, arXiv 2311.17311), for answers that cannot be counted.
 
     The solutions of another strategy are put into one prompt, and the model names the one most consistent with the
@@ -41,21 +39,12 @@ class Universal:
         prompt: asks for the choice; `{question}` and `{solutions}` stand where they go.
     """
 
-    inner: Strategy = SAMPLED
+    # Few enough for one prompt to a small model.
+    inner: Strategy = Sample(n=8)
     prompt: str = CHOOSE
 
     def __post_init__(self) -> None:
         check_places("prompt", self.prompt, ("question", "solutions"))
-
-    @property
-    def samples(self) -> int:
-        """Those of the inner strategy."""
-        return self.inner.samples
-
-    @property
-    def ranks(self) -> bool:
-        """Only if the inner strategy does."""
-        return self.inner.ranks
 
     async def __call__(self, search: Search) -> None:
         """Solve, then ask which solution it is to be."""

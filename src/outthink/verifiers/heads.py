@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import TypeVar
 
 from outthink.errors import UsageError
 
@@ -108,16 +108,11 @@ class Ratio:
 
 Head = Pair | Signs | Labels | Value | Ratio
 
-
-@overload
-async def settle(head: Pair | Signs, tokenize: Callable[[str], Awaitable[Sequence[int]]]) -> Pair: ...
-
-
-@overload
-async def settle(head: Head, tokenize: Callable[[str], Awaitable[Sequence[int]]]) -> Head: ...
+Settled = TypeVar("Settled", bound=Pair | Labels | Value | Ratio)
+Tokenize = Callable[[str], Awaitable[Sequence[int]]]
 
 
-async def settle(head: Head, tokenize: Callable[[str], Awaitable[Sequence[int]]]) -> Head:
+async def settle(head: Settled | Signs, tokenize: Tokenize) -> Settled | Pair:
     """The head in a model's own token ids: `Signs` become the `Pair` they stand for, all others are settled already.
 
     Args:
@@ -129,22 +124,23 @@ async def settle(head: Head, tokenize: Callable[[str], Awaitable[Sequence[int]]]
     """
     if not isinstance(head, Signs):
         return head
-    tokens = []
-    for sign in (head.good, head.bad):
-        ids = await tokenize(sign)
-        if len(ids) != 1:
-            raise UsageError(
-                f"this model's tokenizer writes {sign!r} as {list(ids)}, and a sign has to be exactly one token; use a "
-                "base model that has one for it, or a family with another head"
-            )
-        tokens.append(ids[0])
-    good, bad = tokens
+    good, bad = [await _token(sign, tokenize) for sign in (head.good, head.bad)]
     if good == bad:
         raise UsageError(
             f"this model's tokenizer writes both {head.good!r} and {head.bad!r} as token {good}, which leaves nothing "
             "to choose; use another base model"
         )
     return Pair(good=good, bad=bad)
+
+
+async def _token(sign: str, tokenize: Tokenize) -> int:
+    ids = await tokenize(sign)
+    if len(ids) != 1:
+        raise UsageError(
+            f"this model's tokenizer writes {sign!r} as {list(ids)}, and a sign has to be exactly one token; use a "
+            "base model that has one for it, or a family with another head"
+        )
+    return ids[0]
 
 
 def _sigmoid(logit: float) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from outthink.checks import above
 from outthink.cost import Usage
 from outthink.engines import Engine
 from outthink.errors import UsageError
@@ -44,8 +45,7 @@ class Orm:
         scale: float = 1.0,
     ) -> None:
         kind = family_of(model, family, OUTCOME)
-        if scale <= 0.0:
-            raise UsageError(f"scale is {scale}; it must be above 0")
+        above(0, scale=scale)
         if isinstance(kind.head, Value):
             kind = replace(kind, head=replace(kind.head, scale=scale))
         elif scale != 1.0:

@@ -14,14 +14,16 @@ from outthink.budget import Budget
 from outthink.engines import Request, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import BudgetExhausted, UsageError
+from outthink.packing import pack, unpack
 from outthink.registry import make_strategy
 from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.strategies.parts.answers import rivals
 from outthink.strategies.parts.judging import COMPARE, VERIFY, compared, verified
+from outthink.strategies.parts.pairing import all_pairs, comparisons, pivot_pairs, ranked, ring_pairs
 from outthink.strategies.sample import Sample
 from outthink.strategies.scrutiny import Scrutiny
-from outthink.strategies.tournament import Tournament, all_pairs, comparisons, pivot_pairs, ranked, ring_pairs
+from outthink.strategies.tournament import Tournament
 from outthink.tree import Node, Path, Tree
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
 
@@ -335,7 +337,7 @@ async def test_budgets_hold_costs_add_up_and_the_same_seed_is_the_same_tree(
         assert tokens is None or engine.usage.generated_tokens <= tokens
         assert all(leaf.finished and tree.path(leaf).messages == tree.messages for leaf in tree.leaves)
         assert bool(tree.leaves) == bool(finished(tree)), "whatever ends it, somebody has a vote"
-        assert Tree.from_bytes(tree.to_bytes()) == tree
+        assert unpack(pack(tree)) == tree
     assert digests[0] == digests[1]
 
 

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from uneven import Uneven
+from ragged import Ragged
 
 from outthink.runs.recipe import parse_recipe
 from outthink.runs.runner import run
@@ -26,7 +26,7 @@ RECIPE: dict[str, Any] = {
 
 
 async def test_the_pages_example_comes_to_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outthink.runs.runner.make_engine", lambda spec: Uneven())
+    monkeypatch.setattr("outthink.runs.runner.make_engine", lambda spec: Ragged())
     await run(parse_recipe(RECIPE, "recipe"), tmp_path)
     with Store.read(tmp_path) as store:
         rows = await compare(store, series_in(store))
@@ -53,7 +53,7 @@ def pair(row: Compared) -> str:
 async def test_figures_are_told_at_each_n_and_ours_where_they_mean_something(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outthink.runs.runner.make_engine", lambda spec: Uneven())
+    monkeypatch.setattr("outthink.runs.runner.make_engine", lambda spec: Ragged())
     few = RECIPE | {"problems": {"source": "builtin:scripted", "limit": 3}, "seeds": [0, 1]}
     unscored = {"kind": "sample", "n": 2, "select": "majority", "name": "unscored"}
     await run(parse_recipe(few | {"strategies": [*RECIPE["strategies"], unscored]}, "recipe"), tmp_path)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from outthink.engines import Sampling
 from outthink.errors import ProblemError, RecipeError, StoreError, UsageError
 from outthink.learn.evaluation.stored import stored_samples
+from outthink.packing import pack, unpack
 from outthink.problems import Problem
 from outthink.prompt import Prompt
 from outthink.registry import make_engine, make_strategy, make_verifier
@@ -354,7 +355,7 @@ def test_a_tree_says_what_the_completion_said(text: str, separator: str) -> None
     assert (tree.path(first).text, tree.path(second).text) == (text, "a")
     assert all(separator not in node.text.removesuffix(separator) for node in tree.path(first).nodes)
     assert tuple(tree.path(first).scores) == scores
-    assert Tree.from_bytes(tree.to_bytes()) == tree
+    assert unpack(pack(tree)) == tree
 
 
 # --- what is broken

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from outthink.checks import at_least
 from outthink.cost import Usage
-from outthink.errors import StoreError, UsageError, VerifierError
+from outthink.errors import StoreError, VerifierError
 from outthink.learn.evaluation.scoring import PARALLEL, SELF_SUFFICIENT, Watch, score_all
 from outthink.learn.evaluation.sources import Findings, read_source
 from outthink.options import make
@@ -80,8 +81,7 @@ async def evaluate(
         ModelNotFound, EngineDown: the verifier cannot be loaded, or is gone.
         VerifierError: it could score nothing.
     """
-    if parallel < 1:
-        raise UsageError(f"parallel is {parallel}; it must be at least 1")
+    at_least(1, parallel=parallel)
     judge, writer = make_verifier(verifier), make_engine(engine)
     source = read_source(data)
     asks = verifier["kind"] not in SELF_SUFFICIENT

@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from outthink.checks import above
 from outthink.engines import Sampling
 from outthink.errors import RecipeError, UsageError
 from outthink.options import check_keys, make
@@ -65,9 +66,8 @@ class Fit:
     checkpoint: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_tokens", "learning_rate", "clip", "checkpoint"):
-            if getattr(self, name) <= 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
+        above(0, epochs=self.epochs, batch_tokens=self.batch_tokens, checkpoint=self.checkpoint)
+        above(0, learning_rate=self.learning_rate, clip=self.clip)
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warmup is {self.warmup}; it is a share of all steps, from 0 to below 1")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import fsum
 
-from outthink.answer import canonical, extract_answer
+from outthink.candidates import candidate
 from outthink.search import Search
 from outthink.tree import Node
 
@@ -37,9 +37,9 @@ def rivals(search: Search, solutions: Iterable[Node]) -> list[Rival]:
     """The different answers of solutions, the one with most votes first; what states no answer is left out."""
     found: dict[str, list[Node]] = {}
     for solution in solutions:
-        answer = extract_answer(search.tree.path(solution).text)
-        if answer is not None:
-            found.setdefault(canonical(answer), []).append(solution)
+        key = candidate(search.tree.path(solution)).key
+        if key is not None:
+            found.setdefault(key, []).append(solution)
 
     def merit(solution: Node) -> tuple[float, int, str]:
         path = search.tree.path(solution)

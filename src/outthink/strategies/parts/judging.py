@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from outthink.errors import ContextTooSmall
 from outthink.search import Search
-from outthink.strategies.parts.quoting import fill
+from outthink.strategies.parts.quoting import fill, said
 from outthink.tree import Message, Node
 
 __all__ = ["COMPARE", "VERIFY", "compared", "verified"]
@@ -51,7 +51,7 @@ async def compared(
     orders = [order for one, other in pairs for order in ((one, other), (other, one))]
     contents = []
     for first, second in orders:
-        texts = {"first": _text(search, first), "second": _text(search, second)}
+        texts = {"first": said(search, first), "second": said(search, second)}
         contents.append(fill(prompt, {"question": search.tree.question, **texts}))
     turns = await _ask(search, [first for first, _ in orders], contents)
     # A letter is asked for: one step is enough, and all that is paid for.
@@ -70,11 +70,11 @@ async def verified(search: Search, solutions: Sequence[Node], *, repeats: int, p
         prompt: asks; `{question}` and `{solution}` stand where they go.
     """
     contents = [
-        fill(prompt, {"question": search.tree.question, "solution": _text(search, solution)}) for solution in solutions
+        fill(prompt, {"question": search.tree.question, "solution": said(search, solution)}) for solution in solutions
     ]
     turns = await _ask(search, solutions, contents)
     replies = await search.complete([turn for turn in turns if turn is not None], repeats)
-    return _shares(turns, replies, [_found_correct(_text(search, reply)) for reply in replies])
+    return _shares(turns, replies, [_found_correct(said(search, reply)) for reply in replies])
 
 
 def _first_wins(reply: str) -> float:
@@ -106,7 +106,3 @@ def _shares(turns: Sequence[Node | None], replies: Sequence[Node], verdicts: Seq
     each = len(replies) // asked if asked else 0
     given = iter(verdicts)
     return [_TIE if turn is None else sum(next(given) for _ in range(each)) / each for turn in turns]
-
-
-def _text(search: Search, node: Node) -> str:
-    return search.tree.path(node).text.strip()

@@ -9,7 +9,7 @@ from outthink.errors import UsageError
 from outthink.search import Search
 from outthink.tree import Message, Node
 
-__all__ = ["answered", "asked", "check_places", "fill", "numbered"]
+__all__ = ["answered", "asked", "check_places", "fill", "numbered", "said"]
 
 
 def asked(search: Search) -> list[Message]:
@@ -19,14 +19,17 @@ def asked(search: Search) -> list[Message]:
 
 def answered(search: Search, chat: Iterable[Message], reply: Node, then: str) -> list[Message]:
     """A chat continued by the model's reply to it and by what is said next."""
-    written = search.tree.path(reply).text.strip()
-    return [*chat, {"role": "assistant", "content": written}, {"role": "user", "content": then}]
+    return [*chat, {"role": "assistant", "content": said(search, reply)}, {"role": "user", "content": then}]
 
 
 def numbered(search: Search, solutions: Iterable[Node]) -> str:
     """Solutions one after the other, numbered from 1."""
-    texts = (search.tree.path(solution).text.strip() for solution in solutions)
-    return "\n\n".join(f"Solution {number}:\n{text}" for number, text in enumerate(texts, 1))
+    return "\n\n".join(f"Solution {number}:\n{said(search, each)}" for number, each in enumerate(solutions, 1))
+
+
+def said(search: Search, node: Node) -> str:
+    """The text of a solution, or of a reply, without the space around it."""
+    return search.tree.path(node).text.strip()
 
 
 def fill(template: str, parts: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
+from outthink.checks import at_least, between
 from outthink.errors import UsageError
 from outthink.tree import Node
 
@@ -108,15 +109,12 @@ class Rules:
     backup: Backup = "mean"
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "children", "max_steps"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        at_least(1, iterations=self.iterations, children=self.children, max_steps=self.max_steps)
+        between(0, 1, alpha=self.alpha)
         if not 0.0 <= self.exploration < math.inf:
             raise UsageError(f"exploration is {self.exploration}; it must be finite and not negative")
         if self.rollout < 0:
             raise UsageError(f"rollout is {self.rollout}; it must not be negative (0 is no rollout)")
-        if not 0.0 <= self.alpha <= 1.0:
-            raise UsageError(f"alpha is {self.alpha}; it must lie between 0 and 1")
 
     def descend(self, root: State, rng: Random) -> State | None:
         """The leaf that is to be looked at next; None while there is none. Ties are broken at random."""

@@ -1,4 +1,4 @@
-"""What strategies that put further prompts share: asking, taking a solution's place, having another strategy solve."""
+"""Whole solutions: having one written, asked for anew, put in another's place, or left to another strategy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from outthink.search import Search
 from outthink.strategies import Strategy
 from outthink.tree import Message, Node, Tree
 
-__all__ = ["leaves_below", "reply", "solved", "succeed"]
+__all__ = ["leaves_below", "one_solution", "reply", "solved", "succeed"]
+
+
+async def one_solution(
+    search: Search, node: Node, *, temperature: float | None = None, by: str | None = None
+) -> Node | None:
+    """The end of one continuation of a node; None if it was cut."""
+    (tip,) = await search.complete([node], 1, temperature=temperature, by=by)
+    return tip if tip.finished else None
 
 
 async def reply(
@@ -18,10 +26,9 @@ async def reply(
     """The end of the engine's reply to another prompt; None if it was cut, or if the context has no room for it."""
     try:
         turn = await search.ask(below, chat, weight=weight)
-        (tip,) = await search.complete([turn], 1, temperature=temperature)
+        return await one_solution(search, turn, temperature=temperature)
     except ContextTooSmall:
         return None
-    return tip if tip.finished else None
 
 
 async def succeed(search: Search, old: Node, chat: Sequence[Message]) -> Node | None:

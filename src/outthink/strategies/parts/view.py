@@ -7,7 +7,7 @@ from typing import Any
 
 from outthink.concurrency import gather
 from outthink.errors import UsageError
-from outthink.search import Search
+from outthink.search import Manner, Search
 from outthink.strategies import Strategy
 from outthink.tree import Node
 
@@ -32,42 +32,21 @@ class View(Search):
         """As below."""
         return self.under.value(node)
 
-    async def expand(
-        self,
-        nodes: Sequence[Node],
-        n: int | Sequence[int],
-        *,
-        temperature: float | None = None,
-        scored: bool = True,
-        trial: bool = False,
-        by: str | None = None,
-    ) -> list[Node]:
+    async def write(self, nodes: Sequence[Node], counts: Sequence[int], manner: Manner) -> list[Node]:
         """As below."""
-        return await self.under.expand(nodes, n, temperature=temperature, scored=scored, trial=trial, by=by)
-
-    async def complete(
-        self,
-        nodes: Sequence[Node],
-        n: int | Sequence[int],
-        *,
-        temperature: float | None = None,
-        by: str | None = None,
-    ) -> list[Node]:
-        """As below."""
-        return await self.under.complete(nodes, n, temperature=temperature, by=by)
+        return await self.under.write(nodes, counts, manner)
 
 
 async def each(
-    write: Callable[[Node, int], Coroutine[Any, Any, list[Node]]], nodes: Sequence[Node], n: int | Sequence[int]
+    write: Callable[[Node, int], Coroutine[Any, Any, list[Node]]], nodes: Sequence[Node], counts: Sequence[int]
 ) -> list[Node]:
     """What is written from some nodes at the same time, node by node in the order given.
 
     Args:
         write: from a node, a number of children.
-        nodes: as for `Search.expand`.
-        n: as for `Search.expand`.
+        nodes: as for `Search.write`.
+        counts: as for `Search.write`.
     """
-    counts = [n] * len(nodes) if isinstance(n, int) else n
     written = await gather(*(write(node, count) for node, count in zip(nodes, counts, strict=True)))
     return [child for children in written for child in children]
 

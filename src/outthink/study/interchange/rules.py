@@ -17,10 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from outthink.candidates import answer_of
 from outthink.grade import Grader
 from outthink.problems import Problem
 from outthink.select import Aggregate, Candidate, Select
-from outthink.solver import answer_of, choose
+from outthink.solver import choose
 from outthink.strategies import Strategy
 from outthink.strategies.sample import Sample
 from outthink.strategies.search_and_learn import SearchAndLearn, returned
@@ -147,7 +148,7 @@ class _Vote(NamedTuple):
 
 
 def _read(problem: Problem, completions: Iterable[Completion]) -> list[Told]:
-    return [Told(each, *answer_of(problem, each.text)) for each in completions]
+    return [Told(each, *answer_of(each.text, program=bool(problem.tests))) for each in completions]
 
 
 def _naive(votes: Sequence[_Vote]) -> str:

@@ -10,12 +10,12 @@ from outthink.engines.scripted import RIGHT, WRONG, Scripted, scripted_answer
 from outthink.seeding import derive, uniform
 from outthink.tree import Path
 
-__all__ = ["Uneven"]
+__all__ = ["Ragged"]
 
 _OFF = (-2, -1, 1, 2)
 
 
-class Uneven(Scripted):
+class Ragged(Scripted):
     """Each step stays right with a probability of 0.8; from the second on, a third of them are the last.
 
     A wrong solution names one of four wrong numbers, two on either side: ties, which some rules break by spelling, do

@@ -1,0 +1,140 @@
+"""Cells: what one method is worth at one budget, problem by problem and seed by seed. All figures are made of these."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outthink.seeding import derive
+from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Select, aggregate
+from outthink.study.outcomes import Outcome, Solved
+from outthink.study.pools import ballots, chance
+
+__all__ = ["AXES", "Axis", "Cell", "Method", "cells"]
+
+Axis = Literal["samples", "tokens", "flops", "seconds"]
+AXES: tuple[Axis, ...] = ("samples", "tokens", "flops", "seconds")
+
+
+class Method(NamedTuple):
+    """What a budget is spent by, and how its solutions become one answer.
+
+    Args:
+        run: the label of engine and verifier.
+        strategy: the series.
+        selection: "oracle" is right if any solution is: pass@N, which no selection can beat.
+        aggregate: how step scores become one number; None where the selection reads none.
+    """
+
+    run: str
+    strategy: str
+    selection: Select | Literal["oracle"]
+    aggregate: Aggregate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cell:
+    """One method at one budget. Rows are problems, columns seeds, in the study's order.
+
+    Args:
+        method: which.
+        n: seats.
+        accuracy: in [0, 1], NaN where there is no result or no reference; of a pool, the chance that n of its solutions
+            give the right answer. A failed search is 0.
+        costs: by axis; NaN where there is no result or the cost is unknown.
+    """
+
+    method: Method
+    n: int
+    accuracy: NDArray[np.float64]
+    costs: Mapping[Axis, NDArray[np.float64]]
+
+
+def cells(
+    outcomes: Iterable[Outcome],
+    methods: Iterable[Method],
+    budgets: Sequence[int],
+    problems: Sequence[str],
+    seeds: Sequence[int],
+) -> list[Cell]:
+    """What each method was worth at each budget.
+
+    Args:
+        outcomes: all searches.
+        methods: wanted; one whose run and strategy have no outcomes gives no cells.
+        budgets: what pools are cut to, as far as they reach; other series have the budgets they were run with.
+        problems: ids, for the rows.
+        seeds: for the columns.
+    """
+    series: dict[tuple[str, str], list[Outcome]] = {}
+    # Of several pools the largest, which comes last, says most.
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.n):
+        series.setdefault((outcome.run, outcome.strategy), []).append(outcome)
+    rows = {problem: row for row, problem in enumerate(problems)}
+    columns = {seed: column for column, seed in enumerate(seeds)}
+    found = []
+    for method in methods:
+        made: dict[int, Cell] = {}
+        for outcome in series.get((method.run, method.strategy), ()):
+            place = rows[outcome.problem], columns[outcome.seed]
+            for n, value in _worth(outcome, method, budgets):
+                cell = made.setdefault(n, _empty(method, n, (len(rows), len(columns))))
+                cell.accuracy[place] = value if outcome.graded else np.nan
+                for axis, spent in _expense(outcome, n, scored=method.selection in NEEDS_SCORES).items():
+                    cell.costs[axis][place] = spent
+        found += [made[n] for n in sorted(made)]
+    return found
+
+
+def _empty(method: Method, n: int, shape: tuple[int, int]) -> Cell:
+    nothing = np.full(shape, np.nan)
+    return Cell(method=method, n=n, accuracy=nothing, costs={axis: nothing.copy() for axis in AXES})
+
+
+def _worth(outcome: Outcome, method: Method, budgets: Sequence[int]) -> Iterator[tuple[int, float]]:
+    """At each budget the outcome tells of, the chance that the method's answer is right."""
+    solved = outcome.solved
+    scores = [_score(each, method.aggregate) for each in solved]
+    if not outcome.pooled:
+        yield outcome.n, float(_right(solved, scores, method))
+        return
+    pool = ballots([each.key for each in solved], [bool(each.correct) for each in solved], scores)
+    rng = np.random.default_rng(derive(outcome.seed, zlib.crc32(outcome.problem.encode())))
+    for n in budgets:
+        if n <= outcome.n:
+            yield n, chance(pool, n, method.selection, rng)
+
+
+def _right(solved: Sequence[Solved], scores: Sequence[float | None], method: Method) -> bool:
+    if method.selection == "oracle":
+        return any(each.correct for each in solved)
+    candidates = [
+        Candidate(answer=each.key, key=each.key, score=score, weight=each.weight)
+        for each, score in zip(solved, scores, strict=True)
+    ]
+    # As in a search: what was stopped before anything had a score is put to the vote.
+    scored = method.selection not in NEEDS_SCORES or any(score is not None for score in scores)
+    chosen = SELECTIONS[method.selection if scored else "majority"](candidates).key
+    return any(each.correct for each in solved if each.key == chosen)
+
+
+def _score(solved: Solved, how: Aggregate | None) -> float | None:
+    return aggregate(solved.scores, how) if solved.scores and how is not None else None
+
+
+def _expense(outcome: Outcome, n: int, *, scored: bool) -> dict[Axis, float]:
+    """What `n` of a pool's solutions cost on average, or the whole search: what is shared is paid once."""
+    share = n / outcome.n if outcome.pooled else 1.0
+    engine, shared = outcome.cost.engine, outcome.shared.engine
+    flops = shared.flops + share * (engine.flops - shared.flops) + scored * share * outcome.cost.verifier.flops
+    return {
+        "samples": float(n),
+        "tokens": share * engine.generated_tokens,
+        "flops": flops if engine.flops else np.nan,
+        "seconds": outcome.seconds if share == 1.0 else np.nan,
+    }

@@ -1,0 +1,180 @@
+"""Searches as analyses see them: finished solutions, each with its key, its scores, and whether it is right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from outthink.candidates import candidate
+from outthink.cost import Cost
+from outthink.grade import Grader
+from outthink.options import make
+from outthink.problems import Problem
+from outthink.runs.recipe import StrategyEntry, parse_recipe
+from outthink.runs.store import Result, Store
+from outthink.sandbox import Sandbox
+from outthink.select import Candidate
+from outthink.strategies.sample import Sample
+from outthink.tree import Path, Tree
+
+__all__ = ["Outcome", "Solved", "read_outcomes", "series_name"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """One finished solution.
+
+    Args:
+        key: what it is counted under; equal answers have equal keys; None if it states no answer.
+        scores: of its steps, in [0, 1]; empty where there was no verifier, or no time to ask it.
+        correct: whether the answer is right; None without a reference.
+        weight: what its vote counts for.
+        tokens: written from the prompt to its end.
+    """
+
+    key: str | None
+    scores: tuple[float, ...]
+    correct: bool | None
+    weight: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One search.
+
+    Args:
+        run: the label of its engine and verifier.
+        strategy: the series it belongs to: its entry's name without the budget.
+        n: seats it was given.
+        pooled: whether its solutions are independent: any k of them are what k samples would have been.
+        seed: the recipe's.
+        problem: its id.
+        graded: whether the problem has an answer or tests to be right by.
+        solved: its finished solutions that vote, in the order of writing; none if it failed.
+        shared: what its solutions share, the prompt's cost.
+        cost: all that was spent.
+        seconds: wall-clock, with other searches in flight beside it.
+        error: why it failed; None if it did not.
+    """
+
+    run: str
+    strategy: str
+    n: int
+    pooled: bool
+    seed: int
+    problem: str
+    graded: bool
+    solved: tuple[Solved, ...]
+    shared: Cost
+    cost: Cost
+    seconds: float
+    error: str | None
+
+
+async def read_outcomes(
+    store: Store, run: str, grader: Grader, watch: Callable[[int, int], None] = lambda done, total: None
+) -> list[Outcome]:
+    """All searches of a run's folder, from their stored trees; no model is asked.
+
+    Equal answers are merged, and compared with the reference, over all of a problem's searches together.
+
+    Args:
+        store: open for reading.
+        run: the label of its engine and verifier.
+        grader: compares answers.
+        watch: told how many of how many searches are read.
+
+    Raises:
+        StoreError: a tree cannot be read.
+        UsageError: programs have to be run to grade them, and cannot be.
+    """
+    recipe = parse_recipe(json.loads(store.recipe()), str(store.folder))
+    entries = {entry.name: entry for entry in recipe.strategies}
+    sandbox = make(Sandbox, recipe.sandbox, "sandbox")
+    problems = {problem.id: problem for problem in store.problems()}
+    results = sorted(store.results(), key=lambda result: result.unit.problem)
+    found: list[Outcome] = []
+    for name, group in groupby(results, key=lambda result: result.unit.problem):
+        trees = [(result, store.tree(result.unit)) for result in group]
+        said = [_said(problems[name], tree) if result.error is None else [] for result, tree in trees]
+        grades = await _grades(problems[name], [each for one in said for _, each in one], grader, sandbox)
+        for (result, tree), solutions in zip(trees, said, strict=True):
+            solved = tuple(_solved(path, grades[each.key]) for path, each in solutions)
+            found.append(_outcome(run, entries[result.unit.strategy], problems[name], result, tree, solved))
+        watch(len(found), len(results))
+    return found
+
+
+def series_name(entry: StrategyEntry) -> str:
+    """An entry's name without its budget: what the same strategy is called at every budget."""
+    return entry.name.removesuffix(f"-{entry.strategy.samples}")
+
+
+class _Grade(NamedTuple):
+    key: str | None
+    correct: bool | None
+
+
+def _said(problem: Problem, tree: Tree) -> list[tuple[Path, Candidate]]:
+    paths = map(tree.path, tree.leaves)
+    return [(path, candidate(path, program=bool(problem.tests))) for path in paths]
+
+
+def _solved(path: Path, grade: _Grade) -> Solved:
+    return Solved(
+        key=grade.key,
+        scores=tuple(path.scores),
+        correct=grade.correct,
+        weight=path.node.weight,
+        tokens=path.node.length,
+    )
+
+
+async def _grades(
+    problem: Problem, candidates: Sequence[Candidate], grader: Grader, sandbox: Sandbox
+) -> dict[str | None, _Grade]:
+    """What each key is merged into, and whether it is right; to state no answer is wrong wherever one can be right."""
+    answers = {each.key: each.answer for each in candidates if each.key is not None and each.answer is not None}
+    # Programs are not algebra: they are counted as they are written.
+    merged = {} if problem.tests else await grader.merge([each.key for each in candidates if each.key is not None])
+    found: dict[str | None, _Grade] = {None: _Grade(None, False if _graded(problem) else None)}
+    for key, answer in answers.items():
+        leader = merged.get(key, key)
+        if leader not in found:
+            found[leader] = _Grade(leader, await _right(problem, answers.get(leader, answer), grader, sandbox))
+        found[key] = found[leader]
+    return found
+
+
+def _graded(problem: Problem) -> bool:
+    return problem.answer is not None or bool(problem.tests)
+
+
+async def _right(problem: Problem, answer: str, grader: Grader, sandbox: Sandbox) -> bool | None:
+    if problem.tests:
+        await sandbox.open()
+        return all(await sandbox.run(answer, problem.tests))
+    return None if problem.answer is None else await grader.equivalent(problem.answer, answer)
+
+
+def _outcome(
+    run: str, entry: StrategyEntry, problem: Problem, result: Result, tree: Tree, solved: tuple[Solved, ...]
+) -> Outcome:
+    return Outcome(
+        run=run,
+        strategy=series_name(entry),
+        n=entry.strategy.samples,
+        pooled=isinstance(entry.strategy, Sample),
+        seed=result.unit.seed,
+        problem=problem.id,
+        graded=_graded(problem),
+        solved=solved,
+        shared=tree.root.cost,
+        cost=result.cost,
+        seconds=result.ended - result.began,
+        error=result.error,
+    )
