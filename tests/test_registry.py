@@ -7,13 +7,14 @@ from outthink.verifiers.rules import Rules
 
 
 def test_what_ships_is_registered() -> None:
-    assert kinds("engines") == ["llamacpp", "openai", "scripted", "vllm"]
-    assert kinds("verifiers") == ["generative", "judge", "orm", "prm", "rules", "scripted", "tests"]
+    assert kinds("engines") == ["imported", "llamacpp", "openai", "scripted", "vllm"]
+    assert kinds("verifiers") == ["generative", "imported", "judge", "orm", "prm", "rules", "scripted", "tests"]
     assert kinds("backends") == ["generate", "transformers", "vllm"]
     strategies = (
-        "ab-mcts adaptive beam budget-forcing deepconf deepconf-online dora dvts ets granularity greedy lookahead "
-        "mcts particle-gibbs particles rebase recursive-aggregation revisions rsd sample scrutiny self-certainty "
-        "self-refine speculative-rejection tournament universal"
+        "ab-mcts adaptive beam budget-forcing deepconf deepconf-online dora dvts ets granularity greedy imported "
+        "lookahead mcts particle-gibbs particles rebase recursive-aggregation revisions rsd sample scrutiny "
+        "search-and-learn-beam search-and-learn-dvts self-certainty self-refine speculative-rejection tournament "
+        "universal"
     )
     assert kinds("strategies") == strategies.split()
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from outthink.budget import Budget
+from outthink.cli_exchange import commands as exchange
 from outthink.cli_learn import commands as learning
 from outthink.cli_study import commands as studying
 from outthink.engines import Sampling
@@ -270,5 +271,6 @@ def export_adapter(
     stdout().print(f"Written: {destination}")
 
 
+app.add_typer(exchange)
 app.add_typer(learning)
 app.add_typer(studying)

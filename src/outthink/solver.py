@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -24,7 +24,7 @@ from outthink.strategies import Strategy
 from outthink.tree import Tree
 from outthink.verifiers import Learner, Verifier
 
-__all__ = ["Attempt", "Conclusion", "Solution", "Solver"]
+__all__ = ["Attempt", "Conclusion", "Solution", "Solver", "choose"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,15 +223,7 @@ class Solver:
     async def conclude(self, problem: Problem, tree: Tree, select: Select, aggregate: Aggregate | None) -> Conclusion:
         """Choose an answer from a tree's finished solutions, and grade it if the problem has an answer or tests."""
         candidates = _candidates(problem, tree, self._how(aggregate))
-        if tree.stopped and select in NEEDS_SCORES:
-            # The budget may have been spent before all that was written had a score.
-            kept = with_scores(candidates)
-            select, candidates = (select, kept) if kept else ("majority", candidates)
-        # Programs are not algebra: they are counted as they are written.
-        merged = {} if problem.tests else await self.grader.merge([c.key for c in candidates if c.key is not None])
-        choice = SELECTIONS[select](
-            [c if c.key is None else replace(c, key=merged.get(c.key, c.key)) for c in candidates]
-        )
+        choice = await choose(problem, candidates, select, self.grader, stopped=tree.stopped is not None)
         if problem.tests:
             passed = [] if choice.answer is None else await self._sandbox.run(choice.answer, problem.tests)
             return Conclusion(choice, bool(passed) and all(passed), None)
@@ -250,6 +242,26 @@ class Solver:
         voted = zip(tree.leaves, _candidates(problem, tree, self._how(how)), strict=True)
         mine = [(leaf, each.score or 0.0) for leaf, each in voted if each.answer == choice.answer]
         return tree.path(max(mine, key=lambda pair: pair[1])[0]).text if mine else ""
+
+
+async def choose(
+    problem: Problem, candidates: Sequence[Candidate], select: Select, grader: Grader, *, stopped: bool
+) -> Choice:
+    """A selection among solutions of a problem, equal answers counted as one.
+
+    Args:
+        problem: the problem.
+        candidates: its solutions.
+        select: how they become one answer.
+        grader: tells which answers are equal.
+        stopped: whether a budget ended the search. It may have been spent before all that was written had a score.
+    """
+    if stopped and select in NEEDS_SCORES:
+        kept = with_scores(candidates)
+        select, candidates = (select, kept) if kept else ("majority", candidates)
+    # Programs are not algebra: they are counted as they are written.
+    merged = {} if problem.tests else await grader.merge([c.key for c in candidates if c.key is not None])
+    return SELECTIONS[select]([c if c.key is None else replace(c, key=merged.get(c.key, c.key)) for c in candidates])
 
 
 def _candidates(problem: Problem, tree: Tree, how: Aggregate) -> list[Candidate]:

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from outthink.errors import ProblemError, UsageError
 
-__all__ = ["SUFFIXES", "Row", "read_rows"]
+__all__ = ["SUFFIXES", "Broken", "Row", "read_rows", "refuse"]
 
 Row = tuple[str, dict[str, object]]
 """Where a row stands, for messages, and its columns."""
 
+Broken = Callable[[ProblemError], None]
+"""Told of a row that cannot be read: raises the error, or returns and so passes the row over."""
 
-def read_rows(path: Path, *, name: str | None = None) -> Generator[Row]:
+
+def refuse(error: ProblemError) -> None:
+    """Passes nothing over."""
+    raise error
+
+
+def read_rows(path: Path, *, name: str | None = None, broken: Broken = refuse) -> Generator[Row]:
     """Yields the rows of a file, whose format is told by its suffix.
 
     Args:
         path: A file whose suffix is one of `SUFFIXES`, in small or capital letters.
         name: What messages call it; by default the path.
+        broken: Told of a line of JSONL that is none; in the other formats there is no going on after a fault.
 
     Raises:
         ProblemError: The file is missing, of another suffix or malformed; the message names the line or the row.
@@ -31,32 +40,38 @@ def read_rows(path: Path, *, name: str | None = None) -> Generator[Row]:
     if reader is None:
         raise ProblemError(f"{name}: files ending in {path.suffix!r} are not read; give one of {', '.join(SUFFIXES)}")
     try:
-        yield from reader(path, name)
+        yield from reader(path, name, broken)
     except FileNotFoundError:
         raise ProblemError(f"{name}: no such file; check the path (it is taken from {Path.cwd()})") from None
     except OSError as error:
         raise ProblemError(f"{name} cannot be read: {error}") from error
 
 
-def _lines(path: Path, name: str) -> Iterator[str]:
+def _lines(path: Path, name: str, broken: Broken) -> Iterator[str]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                where = f"{name}, line {number}"
-                raise ProblemError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from None
+                broken(ProblemError(f"{name}, line {number}: not UTF-8 ({error.reason}); save the file as UTF-8"))
+                text = ""  # as a blank line: those that follow keep their numbers
+            yield text
 
 
-def _jsonl(path: Path, name: str) -> Iterator[Row]:
-    for number, line in enumerate(_lines(path, name), start=1):
+def _jsonl(path: Path, name: str, broken: Broken) -> Iterator[Row]:
+    for number, line in enumerate(_lines(path, name, broken), start=1):
         if line.strip():
             where = f"{name}, line {number}"
-            yield where, _object(_parse(line, where), where)
+            try:
+                columns = _object(_parse(line, where), where)
+            except ProblemError as error:
+                broken(error)
+                continue
+            yield where, columns
 
 
-def _json(path: Path, name: str) -> Iterator[Row]:
-    items = _parse("".join(_lines(path, name)), name)
+def _json(path: Path, name: str, broken: Broken) -> Iterator[Row]:
+    items = _parse("".join(_lines(path, name, refuse)), name)
     if not isinstance(items, list):
         raise ProblemError(f"{name}: not a list of objects; one object a line belongs into a file named .jsonl")
     for number, item in enumerate(items, start=1):
@@ -82,8 +97,8 @@ def _object(value: object, where: str) -> dict[str, object]:
     return value
 
 
-def _csv(path: Path, name: str) -> Iterator[Row]:
-    reader = csv.reader(_lines(path, name), strict=True)
+def _csv(path: Path, name: str, broken: Broken) -> Iterator[Row]:
+    reader = csv.reader(_lines(path, name, refuse), strict=True)
     try:
         header = next(reader, [])
         if len(set(header)) < len(header):
@@ -100,7 +115,7 @@ def _csv(path: Path, name: str) -> Iterator[Row]:
         raise ProblemError(f"{name}, line {reader.line_num}: not CSV ({error}); check its quotes") from None
 
 
-def _parquet(path: Path, name: str) -> Iterator[Row]:
+def _parquet(path: Path, name: str, broken: Broken) -> Iterator[Row]:
     try:
         import pyarrow
         import pyarrow.parquet

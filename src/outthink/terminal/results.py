@@ -92,12 +92,12 @@ def _answer(verdict: Verdict) -> Text:
 
 def _heading(result: Result) -> Text:
     engine, verifier = result.cost.engine, result.cost.verifier
-    spent = [
-        count(result.leaves, "finished solution"),
-        f"{count(engine.generated_tokens, 'token')} written",
-        f"{count(verifier.scored_tokens, 'token')} verified",
-        f"{result.ended - result.began:.1f} s",
-    ]
+    spent = [count(result.leaves, "finished solution")]
+    if engine.calls or engine.generated_tokens:
+        spent.append(f"{count(engine.generated_tokens, 'token')} written")
+    # Where no model was called, as in a run that was imported, nobody knows the rest.
+    if engine.calls:
+        spent += [f"{count(verifier.scored_tokens, 'token')} verified", f"{result.ended - result.began:.1f} s"]
     if result.stopped:
         spent.append(f"stopped when its {result.stopped} were spent")
     title = f"{result.unit.strategy}, seed {result.unit.seed}: "

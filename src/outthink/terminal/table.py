@@ -85,14 +85,16 @@ def _cells(row: Row) -> list[str]:
         accuracy = f"{percent(row.accuracy)} {_interval(row.interval)}"
     if row.gain is not None:
         gain = f"{percent(row.gain[0], sign=True)} {_interval(row.gain[1], sign=True)}"
+    # Where no model was called, as in a run that was imported, what was not counted is not 0.
+    called = engine.calls > 0 or row.seconds > 0
     tokens = (engine.generated_tokens, engine.prompt_tokens, engine.cached_tokens, verifier.scored_tokens)
     return [
         row.strategy,
         row.selection,
         accuracy,
         gain,
-        *(f"{n:,}" for n in tokens),
-        f"{row.seconds:.2f}",
+        *(f"{n:,}" if n or called else NOTHING for n in tokens),
+        f"{row.seconds:.2f}" if called else NOTHING,
         teraflop(row.cost.flops),
     ]
 

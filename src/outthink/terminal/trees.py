@@ -60,7 +60,8 @@ class _View:
         if node.turn:
             return Text(), Text(f"asked anew, {len(node.ids)} tokens", "dim italic")
         score, text = step_row(node, dim=node.index not in self._kept)
-        text.append(f"  {self._tree.tokens(node)} tokens", "dim")
+        if tokens := self._tree.tokens(node):
+            text.append(f"  {tokens} tokens", "dim")
         if node.finish in ("length", "context"):
             text.append(f", out of {'tokens' if node.finish == 'length' else 'context'}", "dim yellow")
         if node.finished:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from outthink.errors import ProblemError, UsageError
 from outthink.learn.labels import Labelled
+from outthink.problems.load import name_of
 from outthink.problems.rows import SUFFIXES, read_rows
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def solution(
     if not all(text.strip() for text in texts):
         raise Dropped("a step says nothing")
     # As problems without an id are named when they are loaded, so that labels and problems find each other.
-    problem = hashlib.sha256(question.encode()).hexdigest()[:12]
+    problem = name_of(question)
     return Labelled(problem=problem, question=question, steps=texts, labels=labels, answer=answer, correct=correct)
 
 

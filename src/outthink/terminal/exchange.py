@@ -1,0 +1,94 @@
+"""What was imported, what two rules make of a run, and how far either has come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from outthink.study.interchange import Compared, Imported
+from outthink.study.interchange.rules import PREDICTIONS
+from outthink.terminal.consoles import clean
+from outthink.terminal.numbers import NOTHING, count, percent
+
+__all__ = ["compared_view", "counting", "imported_view"]
+
+_PATIENCE = 2.0
+"""Seconds before anything is shown."""
+
+_PAUSE = 10.0
+"""Seconds between lines where there is no terminal."""
+
+_LISTED = 10
+"""Rows passed over that are listed; the file has them all."""
+
+
+@contextmanager
+def counting(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Something to be told what is being done, how much of it is done and of how much, that shows what takes long."""
+    began = due = time.monotonic()
+    status = console.status("")
+
+    def watch(what: str, done: int, total: int | None) -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now - began < _PATIENCE:
+            return
+        line = f"{done:,} {what}" if total is None else f"{done:,}/{total:,} {what}"
+        if console.is_terminal:
+            status.update(line)
+            status.start()
+        elif now >= due:
+            due = now + _PAUSE
+            console.print(line)
+
+    try:
+        yield watch
+    finally:
+        status.stop()
+
+
+def imported_view(imported: Imported, skipped: str) -> RenderableType:
+    """What came of an import.
+
+    Args:
+        imported: what was imported.
+        skipped: the name of the file that lists what was passed over.
+    """
+    scores = "with scores" if imported.scored else "without scores"
+    lines = [
+        Text(f"{count(imported.completions, 'completion')} of {count(imported.problems, 'problem')}, {scores}."),
+    ]
+    if imported.unfinished:
+        lines.append(Text(f"{count(imported.unfinished, 'completion')} did not come to an end and will not vote."))
+    if imported.uncounted:
+        lines.append(
+            Text(f"The tokens of {count(imported.uncounted, 'completion')} are not known, so no token count is kept.")
+        )
+    if imported.skipped:
+        lines.append(Text(f"{count(len(imported.skipped), 'row')} skipped; all are listed in {skipped}:", "yellow"))
+        lines += [Text(f"  {clean(reason)}", "yellow") for reason in imported.skipped[:_LISTED]]
+    return Group(*lines)
+
+
+def compared_view(rows: Sequence[Compared]) -> RenderableType:
+    """Accuracies by both rules."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for head in ("strategy", "select"):
+        table.add_column(head)
+    for head in ("n", "search-and-learn\n%", "outthink\n%", "unfinished\n%"):
+        table.add_column(head, justify="right")
+    for row in rows:
+        ours = NOTHING if row.ours is None else percent(row.ours)
+        figures = (str(row.n), percent(row.theirs), ours, percent(row.unfinished))
+        table.add_row(Text(clean(row.strategy)), PREDICTIONS[row.how], *figures)
+    legend = (
+        "Accuracy on the same searches, answers chosen by either's rules. Unfinished: of the solutions that "
+        "search-and-learn chooses among."
+    )
+    return Group(table, Text(legend, "dim"))
