@@ -102,7 +102,7 @@ class Engine(Protocol):
     `usage` is the engine's own count of everything it did since it was opened; the costs of all trees sum to it.
     `parallel` is how many siblings it can write at the same time. `room` is how many tokens its prefix cache holds,
     known once it is open; None where it cannot tell. `parameters` is its model's size, known once it is open; 0 where
-    it cannot tell.
+    it cannot tell. One that knows more than the size also has `shape: Shape`.
     """
 
     usage: Usage

@@ -23,7 +23,8 @@ from outthink.engines.llamacpp_requests import choice, chosen, completion
 from outthink.engines.slots import Slots
 from outthink.engines.stream import Stream
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
-from outthink.models import DEFAULT_MODEL, resolve
+from outthink.models import DEFAULT_MODEL, ModelFiles, resolve
+from outthink.shape import Shape, shape_of_gguf
 from outthink.tree import Message, Path
 
 __all__ = ["LlamaCpp"]
@@ -62,7 +63,7 @@ class LlamaCpp:
         self._http: Any = None
         self._pool: ThreadPoolExecutor | None = None
         self._slots = Slots(parallel)
-        self.parameters = 0
+        self.shape: Shape | None = None
         self.room: int | None = context * parallel
         self.usage = Usage()
 
@@ -74,14 +75,16 @@ class LlamaCpp:
         """
         import httpx
 
-        self._server = await asyncio.to_thread(self._load)
+        found = await asyncio.to_thread(resolve, self._model, self._adapter)
+        self._server = await asyncio.to_thread(self._load, found)
         # Prompts are templated and tokenised over loopback, where llama.cpp offers that; nothing is kept alive, since
         # its server drops idle connections without a word.
         self._http = httpx.AsyncClient(
             base_url=self._server.listening_address, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
         )
         self._pool = ThreadPoolExecutor(self.parallel, thread_name_prefix="llamacpp")
-        self.parameters = (await self._get("/v1/models"))["data"][0]["meta"]["n_params"]
+        size = (await self._get("/v1/models"))["data"][0]["meta"]["n_params"]
+        self.shape = await asyncio.to_thread(shape_of_gguf, found.weights, size)
 
     async def close(self) -> None:
         """Free the model."""
@@ -147,10 +150,14 @@ class LlamaCpp:
         self.usage += usage
         return chosen(reply["__verbose"], options), usage
 
-    def _load(self) -> Any:
+    @property
+    def parameters(self) -> int:
+        """The model's size."""
+        return self.shape.parameters if self.shape is not None else 0
+
+    def _load(self, found: ModelFiles) -> Any:
         import xllamacpp
 
-        found = resolve(self._model, self._adapter)
         params = xllamacpp.CommonParams()
         params.model.path = str(found.weights)
         params.n_parallel = self.parallel

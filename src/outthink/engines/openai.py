@@ -20,6 +20,7 @@ from outthink.engines.servers import Server, recognise
 from outthink.engines.slots import Slots
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
 from outthink.seeding import derive
+from outthink.shape import Shape
 from outthink.tree import Message, Path
 
 __all__ = ["OpenAI"]
@@ -47,6 +48,7 @@ class OpenAI:
         timeout: seconds of silence after which a request is given up and repeated.
         patience: seconds for which no server may be of any use before the run ends.
         parameters: the model's size, for FLOPs.
+        layers, width, kv_width: of the model's attention, as in `Shape`, for the FLOPs that studies count.
         seeded: have vLLM draw each sibling from its own seed, which costs it speed; llama.cpp always does.
     """
 
@@ -60,6 +62,9 @@ class OpenAI:
         timeout: float = 120.0,
         patience: float = 300.0,
         parameters: int = 0,
+        layers: int = 0,
+        width: int = 0,
+        kv_width: int = 0,
         seeded: bool = False,
     ) -> None:
         self._urls = [url] if isinstance(url, str) else url
@@ -75,7 +80,7 @@ class OpenAI:
         self._parallel = parallel
         self._timeout = timeout
         self._patience = patience
-        self.parameters = parameters
+        self.shape = Shape(parameters=parameters, layers=layers, width=width, kv_width=kv_width)
         self._seeded = seeded
         self._fleet: Fleet | None = None
         self.mode: Literal["ids", "text"] | None = None
@@ -172,6 +177,11 @@ class OpenAI:
         )
         self.usage += usage
         return normalised(logprobs), usage
+
+    @property
+    def parameters(self) -> int:
+        """The model's size."""
+        return self.shape.parameters
 
     async def _discover(self, endpoint: Endpoint) -> Server:
         server = await recognise(endpoint.http, await self._named(endpoint.http), seeded=self._seeded)

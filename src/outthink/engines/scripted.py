@@ -16,6 +16,7 @@ from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
 from outthink.errors import ContextTooSmall, EngineError
 from outthink.seeding import derive, uniform
+from outthink.shape import Shape
 from outthink.tree import Finish, Message, Node, Path
 
 __all__ = ["Scripted", "scripted_answer"]
@@ -42,6 +43,7 @@ class Scripted:
         fault_rate: share of requests that fail, drawn from the request's seed.
         context: tokens that fit; None is no limit.
         parameters: size of the pretended model, for FLOPs.
+        layers, width, kv_width: of its attention, as in `Shape`.
         parallel: siblings written at the same time (no limit is enforced; it is a hint to the runner).
         confidence_noise: standard deviation of a step's confidence, which all its tokens have: 12 on average where the
             step is right, 10 where it is wrong; told if `sampling.top_logprobs` asks for it.
@@ -58,6 +60,9 @@ class Scripted:
         fault_rate: float = 0.0,
         context: int | None = None,
         parameters: int = 0,
+        layers: int = 0,
+        width: int = 0,
+        kv_width: int = 0,
         parallel: int = 64,
         confidence_noise: float = 1.0,
     ) -> None:
@@ -68,11 +73,16 @@ class Scripted:
         self._seconds_per_call = seconds_per_call
         self._fault_rate = fault_rate
         self._context = context
-        self.parameters = parameters
+        self.shape = Shape(parameters=parameters, layers=layers, width=width, kv_width=kv_width)
         self._confidence_noise = confidence_noise
         self.parallel = parallel
         self.room: int | None = None
         self.usage = Usage()
+
+    @property
+    def parameters(self) -> int:
+        """The pretended model's size."""
+        return self.shape.parameters
 
     async def open(self) -> None:
         """Nothing to load."""

@@ -18,9 +18,10 @@ from typing import Any
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
 from outthink.engines.logprobs import normalised
-from outthink.engines.vllm_core import VllmCore, count_parameters, gibibytes, last_output
+from outthink.engines.vllm_core import VllmCore, gibibytes, last_output, shape_of_config
 from outthink.engines.vllm_sibling import Model, Sibling
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
+from outthink.shape import Shape
 from outthink.tree import Message, Path
 
 __all__ = ["Vllm"]
@@ -108,7 +109,7 @@ class Vllm:
         self._opened = Model(
             tokenizer=llm.get_tokenizer(),
             context=config.model_config.max_model_len,
-            parameters=await asyncio.to_thread(count_parameters, config.model_config.hf_config),
+            shape=await asyncio.to_thread(shape_of_config, config.model_config.hf_config),
             lora=_lora(self._adapter),
             seeded=self._seeded,
         )
@@ -172,7 +173,7 @@ class Vllm:
             cached_tokens=cached,
             calls=1,
             seconds=time.perf_counter() - began,
-            flops=forward_flops(self._model.parameters, len(ids) - cached),
+            flops=forward_flops(self.parameters, len(ids) - cached),
         )
         self.usage += usage
         return normalised([told[option] for option in options]), usage
@@ -180,7 +181,12 @@ class Vllm:
     @property
     def parameters(self) -> int:
         """The model's size."""
-        return self._model.parameters
+        return self.shape.parameters
+
+    @property
+    def shape(self) -> Shape:
+        """The model's shape."""
+        return self._model.shape
 
     @property
     def _model(self) -> Model:

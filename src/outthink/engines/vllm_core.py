@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from outthink.errors import EngineDown, EngineError, ModelNotFound, UsageError
 from outthink.options import check_keys
+from outthink.shape import Shape, shape_of_transformer
 
-__all__ = ["VllmCore", "count_parameters", "gibibytes", "last_output"]
+__all__ = ["VllmCore", "gibibytes", "last_output", "shape_of_config"]
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -159,13 +160,13 @@ def _on(cores: str | None) -> Iterator[None]:
                 os.environ[_CORES] = before
 
 
-def count_parameters(config: Any) -> int:
-    """How many parameters a model of a Hugging Face configuration has, without loading any."""
+def shape_of_config(config: Any) -> Shape:
+    """The shape of a model of a Hugging Face configuration, without loading any weights."""
     import torch
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        return sum(weight.numel() for weight in AutoModelForCausalLM.from_config(config).parameters())
+        return shape_of_transformer(AutoModelForCausalLM.from_config(config))
 
 
 async def last_output(outputs: AsyncGenerator[Any]) -> Any:

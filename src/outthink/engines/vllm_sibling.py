@@ -12,6 +12,7 @@ from outthink.engines import Request, Step
 from outthink.engines.logprobs import confidence
 from outthink.engines.splitter import Piece, StepSplitter
 from outthink.errors import EngineError
+from outthink.shape import Shape
 from outthink.tree import Finish
 
 __all__ = ["Model", "Sibling"]
@@ -29,14 +30,14 @@ class Model:
     Args:
         tokenizer: a fast tokenizer of `transformers`.
         context: tokens that prompt and continuation may have together.
-        parameters: the model's size, for FLOPs.
+        shape: of the model, for FLOPs.
         lora: vLLM's request for an adapter, if there is one.
         seeded: whether each sibling is drawn from its own seed.
     """
 
     tokenizer: Any
     context: int
-    parameters: int
+    shape: Shape
     lora: Any
     seeded: bool
 
@@ -218,7 +219,7 @@ class Sibling:
         )
 
     def _flops(self, tokens: int) -> float:
-        return forward_flops(self._model.parameters, tokens)
+        return forward_flops(self._model.shape.parameters, tokens)
 
     def _decoder(self) -> Any:
         from tokenizers.decoders import DecodeStream

@@ -20,6 +20,7 @@ from outthink.runs.store import Result, Store, Unit, Verdict
 from outthink.runs.verdicts import add_verdicts, missing_verdicts, verdict
 from outthink.sandbox import Sandbox
 from outthink.seeding import derive
+from outthink.shape import Shape, shape_of
 from outthink.solver import Attempt, Solver
 
 __all__ = ["Progress", "Work", "own_seed", "planned", "result_of", "run"]
@@ -100,6 +101,7 @@ async def run(
         if not pending:
             return
         async with solver:
+            store.note_models(_shapes(solver))
             tally.start()
             admission = Admission(engine, recipe.sampling, recipe.in_flight)
 
@@ -132,6 +134,13 @@ def planned(recipe: Recipe, folder: Path) -> Iterator[tuple[Store, Recipe, list[
     problems = load_problems(**asdict(recipe.problems))
     with Store.create(folder, recipe.text, problems) as store:
         yield store, extend(store, recipe), problems
+
+
+def _shapes(solver: Solver) -> dict[str, Shape | None]:
+    """The shapes of a solver's models, by role."""
+    partners = {f"partners.{name}": engine for name, engine in solver.partners.items()}
+    models: dict[str, object] = {"engine": solver.engine, "verifier": solver.verifier, **partners}
+    return {role: shape_of(model) for role, model in models.items() if model is not None}
 
 
 def _pending(recipe: Recipe, problems: list[Problem], done: set[Unit]) -> Iterator[tuple[StrategyEntry, int, Problem]]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
-__all__ = ["lay_out", "migrate", "version"]
+__all__ = ["MODELS", "lay_out", "migrate", "version"]
+
+MODELS = "CREATE TABLE IF NOT EXISTS models (role TEXT PRIMARY KEY, shape TEXT NOT NULL)"
+"""What is known of the models. It is there once it was told: no version depends on it."""
 
 _PLAN = "CREATE TABLE plan (strategy TEXT NOT NULL, seed INTEGER NOT NULL, PRIMARY KEY (strategy, seed))"
 

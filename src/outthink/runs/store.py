@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ from outthink.cost import Cost, Usage
 from outthink.errors import StoreError
 from outthink.packing import pack, unpack
 from outthink.problems import Problem
-from outthink.runs.schema import lay_out, migrate, version
+from outthink.runs.schema import MODELS, lay_out, migrate, version
+from outthink.shape import Shape
 from outthink.tree import Tree
 
 __all__ = ["Result", "Store", "Unit", "Verdict"]
@@ -272,6 +273,27 @@ class Store:
         if row is None:
             raise StoreError(f"{self.folder}: no result for {unit.strategy}, seed {unit.seed}, problem {unit.problem}")
         return unpack(row[0])
+
+    def note_models(self, shapes: Mapping[str, Shape | None]) -> None:
+        """Keep the shapes of the models at work, so that analyses need no model.
+
+        Args:
+            shapes: by role: "engine", "verifier", "partners.NAME"; None where it is unknown.
+        """
+        rows = [(role, json.dumps(shape and asdict(shape))) for role, shape in shapes.items()]
+        with _storing(self.folder), self._connection:
+            self._connection.execute(MODELS)
+            self._connection.executemany("INSERT OR REPLACE INTO models VALUES (?, ?)", rows)
+
+    def models(self) -> dict[str, Shape | None]:
+        """The shapes of the models by role, as `note_models` was told them; none of a run that never noted any."""
+        known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'models'"
+        with _storing(self.folder):
+            if self._connection.execute(known).fetchone() is None:
+                return {}
+            rows = self._connection.execute("SELECT role, shape FROM models").fetchall()
+        told = {role: json.loads(shape) for role, shape in rows}
+        return {role: None if shape is None else Shape(**shape) for role, shape in told.items()}
 
     def _prepare(self, recipe: str, problems: Sequence[Problem]) -> None:
         migrate(self._connection)

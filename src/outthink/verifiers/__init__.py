@@ -31,7 +31,8 @@ class Verifier(Protocol):
 
     `aggregate` is how its step scores become one number unless the user says otherwise; `usage` is its own count of
     everything it did since it was opened. One that reads each token about once also has `parameters: int`, its model's
-    size, known once it is open (0 if it runs none): FLOPs budgets need it.
+    size, known once it is open (0 if it runs none): FLOPs budgets need it. One that knows its model's `shape: Shape`,
+    has that.
     """
 
     aggregate: Aggregate

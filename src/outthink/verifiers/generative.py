@@ -16,6 +16,7 @@ from outthink.errors import ContextTooSmall, UsageError, VerifierError
 from outthink.registry import make_engine
 from outthink.seeding import derive
 from outthink.select import Aggregate
+from outthink.shape import Shape, shape_of
 from outthink.tree import Node, Path, Tree
 from outthink.verifiers import Scores
 from outthink.verifiers.critiques import FORMATS, Draft
@@ -80,6 +81,11 @@ class Generative:
         )
         self._critiques: OrderedDict[tuple[str, ...], str] = OrderedDict()
         self.usage = Usage()
+
+    @property
+    def shape(self) -> Shape | None:
+        """That of the engine that writes the critiques; None where it is unknown."""
+        return shape_of(self._engine)
 
     async def open(self, engine: Engine) -> None:
         """Open the verifier's own engine, or remember the search's.

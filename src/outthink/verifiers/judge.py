@@ -10,6 +10,7 @@ from outthink.cost import Usage
 from outthink.engines import Chooser, Engine
 from outthink.errors import UsageError
 from outthink.select import Aggregate
+from outthink.shape import Shape, shape_of
 from outthink.tree import Message, Path
 from outthink.verifiers import Scores
 
@@ -43,6 +44,11 @@ class Judge:
     def parameters(self) -> int | None:
         """Those of the engine it asks; None where their number is unknown."""
         return (self._engine.parameters or None) if self._engine is not None else None
+
+    @property
+    def shape(self) -> Shape | None:
+        """That of the engine it asks; None where it is unknown."""
+        return shape_of(self._engine)
 
     async def open(self, engine: Engine) -> None:
         """Remember the engine, and learn its tokens for yes and no.

@@ -11,6 +11,7 @@ from outthink.cost import Usage
 from outthink.engines import Engine
 from outthink.errors import UsageError
 from outthink.select import Aggregate
+from outthink.shape import Shape
 from outthink.tree import Path
 from outthink.verifiers import Scores
 from outthink.verifiers.families import OUTCOME, family_of
@@ -58,6 +59,11 @@ class Orm:
     def parameters(self) -> int | None:
         """The model's size, once it is open; None where it is unknown."""
         return self._scorer.parameters
+
+    @property
+    def shape(self) -> Shape | None:
+        """The model's shape, once it is open; None where it is unknown."""
+        return self._scorer.shape
 
     async def open(self, engine: Engine) -> None:
         """Load the model.

@@ -13,6 +13,7 @@ from outthink.cost import Usage
 from outthink.errors import UsageError
 from outthink.models import BUILT_IN
 from outthink.registry import make_backend
+from outthink.shape import Shape, shape_of
 from outthink.tree import Node, Path
 from outthink.verifiers import Scores
 from outthink.verifiers.backends import Backend
@@ -43,6 +44,11 @@ class Scorer:
     def parameters(self) -> int | None:
         """The model's size, once it is open; None where the backend cannot tell."""
         return self._backend.parameters or None
+
+    @property
+    def shape(self) -> Shape | None:
+        """The model's shape, once it is open; None where the backend cannot tell."""
+        return shape_of(self._backend)
 
     async def open(self) -> None:
         """Load the model, and check that its tokenizer is one of the family."""

@@ -10,6 +10,7 @@ from outthink.engines import Engine
 from outthink.engines.scripted import RIGHT
 from outthink.seeding import uniform
 from outthink.select import Aggregate
+from outthink.shape import Shape
 from outthink.tree import Node, Path, Tree
 from outthink.verifiers import Scores
 
@@ -26,6 +27,7 @@ class Scripted:
         seconds_per_call: latency of a request.
         nan_rate: share of scores that are not a number, for trying out how that is handled.
         parameters: size of the pretended model, for FLOPs.
+        layers, width, kv_width: of its attention, as in `Shape`.
         seed: of the noise.
     """
 
@@ -39,15 +41,23 @@ class Scripted:
         seconds_per_call: float = 0.0,
         nan_rate: float = 0.0,
         parameters: int = 0,
+        layers: int = 0,
+        width: int = 0,
+        kv_width: int = 0,
         seed: int = 0,
     ) -> None:
         self._noise = noise
         self._lasting = lasting
         self._seconds_per_call = seconds_per_call
         self._nan_rate = nan_rate
-        self.parameters = parameters
+        self.shape = Shape(parameters=parameters, layers=layers, width=width, kv_width=kv_width)
         self._seed = seed
         self.usage = Usage()
+
+    @property
+    def parameters(self) -> int:
+        """The pretended model's size."""
+        return self.shape.parameters
 
     async def open(self, engine: Engine) -> None:
         """Nothing to load."""

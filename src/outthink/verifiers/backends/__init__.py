@@ -35,7 +35,8 @@ class Backend(Protocol):
     """A reward model, loaded.
 
     `usage` is the backend's own count of everything it did since it was opened; the usages of all readings sum to it.
-    `parameters` is how many it runs a token through, known once it is open; 0 where it cannot tell.
+    `parameters` is how many it runs a token through, known once it is open; 0 where it cannot tell. One that knows its
+    model's `shape: Shape`, has that.
     """
 
     usage: Usage

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outthink.errors import ModelNotFound
+from outthink.shape import shape_of_transformer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,7 +53,7 @@ class Body:
         self.device = device
         self.context: int = whole.config.max_position_embeddings
         self.vocabulary: int = whole.config.vocab_size
-        self.parameters: int = whole.num_parameters()
+        self.shape = shape_of_transformer(whole)
 
     def run(self, rows: Sequence[tuple[Tensor | None, Sequence[int]]]) -> list[tuple[Tensor, Tensor]]:
         """Compute the new tokens of some sequences, together.

@@ -13,6 +13,7 @@ from outthink.cost import Usage
 from outthink.engines import Chooser, Engine
 from outthink.errors import ContextTooSmall, EngineError, UsageError, VerifierError
 from outthink.registry import make_engine
+from outthink.shape import Shape, shape_of
 from outthink.tree import Message
 from outthink.verifiers.backends import Reading
 from outthink.verifiers.heads import Head, Pair, Signs, settle
@@ -39,6 +40,11 @@ class Generate:
     def parameters(self) -> int:
         """The engine's."""
         return self._opened().parameters
+
+    @property
+    def shape(self) -> Shape | None:
+        """The engine's."""
+        return shape_of(self._opened())
 
     async def open(self, model: str, head: Head) -> None:
         """Open an engine on the reward model.

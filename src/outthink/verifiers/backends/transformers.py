@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from outthink.cost import Usage, forward_flops
 from outthink.errors import UsageError, VerifierError
+from outthink.shape import Shape
 from outthink.tree import Message
 from outthink.verifiers.backends import Reading
 from outthink.verifiers.backends.bodies import Body
@@ -74,7 +75,12 @@ class Transformers:
     @property
     def parameters(self) -> int:
         """Of all models that a token is run through."""
-        return sum(body.parameters for body in self._reader.bodies) if self._reader is not None else 0
+        return sum(body.shape.parameters for body in self._reader.bodies) if self._reader is not None else 0
+
+    @property
+    def shape(self) -> Shape | None:
+        """Of the body that a token is run through; a token that two read counts twice, and they are alike."""
+        return self._reader.bodies[0].shape if self._reader is not None else None
 
     async def open(self, model: str, head: Head) -> None:
         """Load the model and its head."""
@@ -219,9 +225,9 @@ class Transformers:
         usage = Usage(
             scored_tokens=computed * len(bodies),
             cached_tokens=cached * len(bodies),
-            calls=1,
+            calls=len(bodies),
             seconds=time.perf_counter() - request.began,
-            flops=sum(forward_flops(body.parameters, computed) for body in bodies),
+            flops=sum(forward_flops(body.shape.parameters, computed) for body in bodies),
         )
         self.usage += usage
         if not request.reading.done():

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from outthink.cost import Usage, forward_flops
-from outthink.engines.vllm_core import VllmCore, count_parameters, gibibytes, last_output
+from outthink.engines.vllm_core import VllmCore, gibibytes, last_output, shape_of_config
 from outthink.errors import UsageError, VerifierError
+from outthink.shape import Shape
 from outthink.tree import Message
 from outthink.verifiers.backends import Reading
 from outthink.verifiers.backends.rows import RowMemory
@@ -75,9 +76,14 @@ class Vllm:
         self._rows = RowMemory()
         self._tokenizer: Any = None
         self._context = 0
-        self.parameters = 0
+        self.shape: Shape | None = None
         self._reads_cache = True
         self.usage = Usage()
+
+    @property
+    def parameters(self) -> int:
+        """The model's size."""
+        return self.shape.parameters if self.shape is not None else 0
 
     async def open(self, model: str, head: Head) -> None:
         """Load a model with its head, and prove that cached prefixes leave its rows as they are.
@@ -92,7 +98,7 @@ class Vllm:
         await self._core.start()
         config = self._core.llm.vllm_config.model_config
         self._context = config.max_model_len
-        self.parameters = await asyncio.to_thread(count_parameters, config.hf_config)
+        self.shape = await asyncio.to_thread(shape_of_config, config.hf_config)
         self._reads_cache = await self._cached_rows_are_right()
         self.usage = Usage()
 
