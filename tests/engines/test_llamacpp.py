@@ -14,6 +14,7 @@ from outthink.engines.llamacpp import LlamaCpp
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound
 from outthink.models import DEFAULT_MODEL
 from outthink.search import Search
+from outthink.shape import Shape
 from outthink.strategies.beam import Beam
 from outthink.strategies.sample import Sample
 from outthink.tree import Tree
@@ -53,6 +54,12 @@ async def new_search(
         budget=budget or Budget(),
         aggregate="min",
     )
+
+
+async def test_the_engine_knows_its_models_shape(engine: LlamaCpp) -> None:
+    # 30 layers of 9 heads of size 64, which share 3 heads for keys and values.
+    assert engine.shape == Shape(parameters=engine.parameters, layers=30, width=9 * 64, kv_width=2 * 3 * 64)
+    assert engine.parameters == 134_515_008
 
 
 async def detokenise(engine: LlamaCpp, ids: list[int]) -> str:

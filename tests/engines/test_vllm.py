@@ -160,6 +160,11 @@ async def test_every_token_has_a_confidence(engine: Vllm) -> None:
         assert all(0 < confidence <= 100 for confidence in node.confidences or ())
 
 
+async def test_the_engine_knows_its_models_shape(engine: Vllm) -> None:
+    assert (engine.shape.layers, engine.shape.width, engine.shape.kv_width) == (2, 64, 64)
+    assert engine.shape.parameters == engine.parameters > 0
+
+
 async def test_a_path_without_room_is_refused(engine: Vllm) -> None:
     with pytest.raises(ContextTooSmall, match="context holds 512"):
         await engine.encode([{"role": "user", "content": "apples " * 600}])

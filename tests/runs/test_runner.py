@@ -11,6 +11,7 @@ from outthink.errors import EngineDown, ProblemError
 from outthink.runs.recipe import Recipe, parse_recipe
 from outthink.runs.runner import Progress, run
 from outthink.runs.store import Store, Unit
+from outthink.shape import Shape
 from outthink.tree import Message
 
 RECIPE: dict[str, Any] = {
@@ -40,6 +41,17 @@ async def test_every_strategy_meets_every_problem_with_every_seed(tmp_path: Path
             assert all(verdict.correct is not None for verdict in result.verdicts)
             tree = store.tree(result.unit)
             assert (tree.digest(), tree.cost) == (result.digest, result.cost)
+
+
+async def test_the_shapes_of_the_models_are_kept(tmp_path: Path) -> None:
+    writer = {"kind": "scripted", "parameters": 9, "layers": 2, "width": 4, "kv_width": 2}
+    await run(recipe(engine=writer, partners={"other": "scripted"}), tmp_path)
+    with Store.read(tmp_path) as store:
+        assert store.models() == {
+            "engine": Shape(parameters=9, layers=2, width=4, kv_width=2),
+            "verifier": None,
+            "partners.other": None,
+        }
 
 
 async def test_how_many_are_in_flight_changes_no_result(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from outthink.cost import Cost, Usage
 from outthink.errors import StoreError
 from outthink.problems import Problem
 from outthink.runs.store import Result, Store, Unit, Verdict
+from outthink.shape import Shape
 from outthink.tree import Tree
 
 PROBLEMS = [Problem(id="p1", question="1 + 1?", answer="2", level="1"), Problem(id="p2", question="2 + 2?")]
@@ -116,6 +117,17 @@ def test_a_run_killed_before_it_began_says_so(tmp_path: Path) -> None:
     (tmp_path / "run.db").touch()
     with pytest.raises(StoreError, match="before it began"):
         Store.read(tmp_path)
+
+
+def test_models_are_noted_by_role_and_noted_anew(tmp_path: Path) -> None:
+    first, second = Shape(parameters=5), Shape(parameters=7, layers=2, width=3, kv_width=4)
+    with Store.create(tmp_path, "r", []) as store:
+        assert store.models() == {}
+        store.note_models({"engine": first, "verifier": None})
+        store.note_models({"engine": second})
+        assert store.models() == {"engine": second, "verifier": None}
+    with Store.read(tmp_path) as reader:
+        assert reader.models() == {"engine": second, "verifier": None}
 
 
 def test_a_tree_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ pytest.importorskip("transformers", reason="needs outthink[transformers]")
 
 from outthink.cost import Usage  # noqa: E402
 from outthink.errors import ModelNotFound, UsageError, VerifierError  # noqa: E402
+from outthink.shape import Shape  # noqa: E402
 from outthink.verifiers.backends.readers import Asked  # noqa: E402
 from outthink.verifiers.backends.transformers import Transformers  # noqa: E402
 from outthink.verifiers.heads import Head, Pair, Signs, Value  # noqa: E402
@@ -55,6 +56,7 @@ async def test_only_what_is_new_is_computed_and_counted(tiny: TinyReward) -> Non
         assert (again.usage.scored_tokens, again.usage.cached_tokens) == (8, 4)
         parameters = sum(each.numel() for name, each in tiny.model.named_parameters() if name != "lm_head.weight")
         assert again.usage.flops == 2 * parameters * 8 and again.usage.seconds > 0
+        assert backend.shape is not None and backend.shape.parameters == backend.parameters == parameters
         assert backend.usage == sum((reading.usage for reading in (first, second, again)), Usage())
 
 
@@ -182,7 +184,7 @@ class Recording:
     """A reader that says how long each sequence is, and remembers its batches; told to, it waits or fails."""
 
     class Body:
-        context, vocabulary, parameters = 1000, 1000, 1
+        context, vocabulary, shape = 1000, 1000, Shape(parameters=1)
 
     bodies: Sequence[Any] = (Body(),)
 
@@ -290,3 +292,12 @@ async def test_closing_leaves_nobody_waiting() -> None:
     with pytest.raises(VerifierError, match="closed"):
         await task
     await backend.close()
+
+
+async def test_a_token_that_two_models_read_is_on_the_bill_of_two_calls() -> None:
+    """So that a bill's tokens divided by its calls are the tokens of a sequence."""
+    async with opened(Fake(), Path()) as backend:
+        backend.recording.bodies = (Recording.Body(), Recording.Body())
+        reading = await backend.read([1, 2, 3], [2])
+        assert (reading.usage.scored_tokens, reading.usage.calls) == (6, 2)
+        assert (backend.parameters, backend.shape) == (2, Shape(parameters=1))
