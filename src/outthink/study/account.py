@@ -1,0 +1,259 @@
+"""The account of one search: what its models computed, read and wrote, as a whole and for some of its samples.
+
+Made from the tree alone, in one pass. Every bill says how many tokens were computed and how many came from a cache, so
+the positions of what was computed are known, and with them the attention's operations:
+
+- a request of the engine that computed p of its tokens and read c from a cache computed positions c to c + p;
+- a step of g tokens that begins after s others wrote positions s to s + g;
+- a verifier's bill for several requests is taken to be shared equally between them;
+- what left no step behind (the root's bill) is taken to lie where the rest lies on average.
+
+Keys and values are read while tokens are written, side by side: one reading serves all paths that share a prefix, as
+Kinetics has it for the prompt (Sadhukhan et al. 2025, arXiv 2506.05333). What is judged, or read as a prompt, is
+computed many tokens at a time, and its readings are not counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import NamedTuple
+
+from outthink.cost import Usage, forward_flops
+from outthink.shape import Shape
+from outthink.tree import Tree
+
+__all__ = ["Account", "Work", "account"]
+
+_BYTES = 2
+"""Of a key's or a value's element: they are kept at 16 bits unless somebody wants otherwise."""
+
+
+class Work(NamedTuple):
+    """What one model did.
+
+    Args:
+        computed: tokens of prompts, and tokens judged, that were computed.
+        cached: tokens that were read from a cache instead.
+        written: tokens generated.
+        flops: floating-point operations, the attention's among them; NaN where the model's size is unknown.
+        read: bytes of keys and values, read to write; NaN where the width of the attention is unknown.
+    """
+
+    computed: float = 0.0
+    cached: float = 0.0
+    written: float = 0.0
+    flops: float = 0.0
+    read: float = 0.0
+
+    def mixed(self, share: float, other: Work) -> Work:
+        """So much of this, and the rest of the other."""
+        return Work(*(share * mine + (1.0 - share) * theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What the models of one search did.
+
+    Args:
+        engine, verifier: in the whole search; partners count as the engine.
+        once_engine, once_verifier: the part that samples share, the reading of the prompt: one computes it, and the
+            others read it from the cache.
+        prompt: bytes of the prompt's keys and values; NaN where the width of the attention is unknown.
+        lengths: tokens written after the prompt on the longest path below each of its children.
+    """
+
+    engine: Work
+    verifier: Work
+    once_engine: Work
+    once_verifier: Work
+    prompt: float
+    lengths: tuple[int, ...]
+
+    def of(self, n: int, pool: int) -> tuple[Work, Work]:
+        """What engine and verifier do on average for `n` of a pool's independent samples, drawn at random.
+
+        All that a sample does by itself goes with their number, so n / pool of it is exact. The prompt is computed
+        once. While they are written it is read as long as the longest of them goes on.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        if not 1 <= n <= pool:
+            raise ValueError(f"{n} samples of {pool}: from 1 to {pool} can be drawn")
+        share = n / pool
+        engine = self.engine.mixed(share, self.once_engine)
+        own = self.engine.read - self.prompt * max(self.lengths, default=0)
+        read = share * own + self.prompt * _longest(self.lengths, n, pool)
+        return engine._replace(read=read), self.verifier.mixed(share, self.once_verifier)
+
+
+def account(tree: Tree, models: Mapping[str, Shape | None]) -> Account:
+    """The account of a search.
+
+    Args:
+        tree: everything that was written, scored and spent.
+        models: the shapes of the models by role, as `Store.models` has them: "engine", "verifier", and any partners.
+            None, or left out, is unknown.
+    """
+    places = _Places(tree)
+    engine, judge = models.get("engine"), models.get("verifier")
+    partners = [shape for role, shape in models.items() if role not in ("engine", "verifier")]
+    did, kept = _engine(tree, places, [engine, *partners])
+    prompts, judged = places.shared()
+    return Account(
+        engine=did,
+        verifier=_verifier(tree, judge),
+        once_engine=_once(prompts, engine),
+        once_verifier=_once(judged, judge),
+        prompt=places.sizes[0] * kept,
+        lengths=places.lengths(),
+    )
+
+
+class _Places:
+    """Where the steps of a tree lie: what comes before each, and how far the paths through it go.
+
+    Args:
+        tree: whose.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._nodes = tree.nodes
+        self.sizes = [tree.tokens(node) for node in tree.nodes]
+        self.begins: list[int] = []
+        for node in tree.nodes:
+            above = node.parent
+            self.begins.append(0 if node.starts else self.begins[above] + self.sizes[above])
+        self._ends = [begin + size for begin, size in zip(self.begins, self.sizes, strict=True)]
+        for node in reversed(tree.nodes):
+            if not node.starts:
+                self._ends[node.parent] = max(self._ends[node.parent], self._ends[node.index])
+
+    def readings(self) -> int:
+        """How often a token's keys and values were read, over all tokens, if paths were written side by side."""
+        total = 0
+        for node, size, begin, end in zip(self._nodes, self.sizes, self.begins, self._ends, strict=True):
+            # A prompt is read by all that is written after it, a written token by itself as well.
+            total += size * (end - size) if node.starts else size * (end - begin) - size * (size - 1) // 2
+        return total
+
+    def written(self) -> int:
+        """Tokens on paths."""
+        return sum(size for node, size in zip(self._nodes, self.sizes, strict=True) if not node.starts)
+
+    def lengths(self) -> tuple[int, ...]:
+        """Of the longest path below each child of the root."""
+        return tuple(self._ends[node.index] - self.sizes[0] for node in self._nodes[1:] if node.parent == 0)
+
+    def shared(self) -> tuple[float, float]:
+        """Tokens that engine and verifier computed once for all children of the root, and the others found cached."""
+        branch = [0] * len(self._nodes)
+        prompts: dict[int, int] = {}
+        judged: dict[int, int] = {}
+        own: dict[int, int] = {}
+        for node in self._nodes[1:]:
+            child = branch[node.index] = branch[node.parent] or node.index
+            prompts[child] = prompts.get(child, 0) + node.cost.engine.prompt_tokens
+            judged[child] = judged.get(child, 0) + _tokens(node.cost.verifier)
+            own[child] = own.get(child, 0) + self.sizes[node.index]
+        # A solution that was cut off may not have been judged at all.
+        return _excess(list(prompts.values())), _excess([judged[each] - own[each] for each in own if judged[each]])
+
+
+def _excess(tokens: Sequence[int]) -> float:
+    """What the child that computed most beyond its own tokens computed more than is usual among the others."""
+    if len(tokens) < 2:
+        return 0.0
+    *others, most = sorted(tokens)
+    return most - median(others)
+
+
+def _engine(tree: Tree, places: _Places, writers: Sequence[Shape | None]) -> tuple[Work, float]:
+    """What the engine and its partners did, and the bytes they keep of a token, on average over what they wrote."""
+    bills = [
+        (bill := node.cost.engine, _span(bill.cached_tokens, bill.prompt_tokens) + _span(begin, bill.generated_tokens))
+        for node, begin in zip(tree.nodes[1:], places.begins[1:], strict=True)
+    ]
+    tokens = sum(_tokens(bill) for bill, _ in bills)
+    mean = sum(positions for _, positions in bills) / tokens if tokens else float(places.sizes[0])
+    left = tree.root.cost.engine
+    bills.append((left, mean * _tokens(left)))
+    by = [_writer(bill, writers) for bill, _ in bills]
+    written = sum(bill.generated_tokens for bill, _ in bills)
+    kept = sum(_bytes(who, bill.generated_tokens) for who, (bill, _) in zip(by, bills, strict=True))
+    readings = places.readings() + (written - places.written()) * mean
+    work = Work(
+        computed=sum(bill.prompt_tokens for bill, _ in bills),
+        cached=sum(bill.cached_tokens for bill, _ in bills),
+        written=written,
+        flops=sum(_flops(who, _tokens(bill), lie) for who, (bill, lie) in zip(by, bills, strict=True)),
+        read=readings * kept / written if written else 0.0,
+    )
+    return work, kept / written if written else 0.0
+
+
+def _verifier(tree: Tree, shape: Shape | None) -> Work:
+    computed = cached = written = 0
+    flops = read = 0.0
+    for node in tree.nodes:
+        bill = node.cost.verifier
+        tokens, calls = _tokens(bill), max(bill.calls, 1)
+        if tokens:
+            positions = calls * _span(bill.cached_tokens / calls, tokens / calls)
+            flops += _flops(shape, tokens, positions)
+            read += _bytes(shape, bill.generated_tokens) * positions / tokens
+        computed += bill.prompt_tokens + bill.scored_tokens
+        cached += bill.cached_tokens
+        written += bill.generated_tokens
+    return Work(computed, cached, written, flops, read)
+
+
+def _once(tokens: float, shape: Shape | None) -> Work:
+    return Work(computed=tokens, cached=-tokens, flops=_flops(shape, tokens, _span(0, tokens)))
+
+
+def _writer(bill: Usage, writers: Sequence[Shape | None]) -> Shape | None:
+    """Which of several models wrote, told by what a token cost it."""
+    if len(writers) == 1:
+        return writers[0]
+    known = [shape for shape in writers if shape is not None]
+    if not bill.flops or not known:
+        return None
+    rate = bill.flops / forward_flops(1, _tokens(bill))
+    return min(known, key=lambda shape: abs(shape.parameters - rate))
+
+
+def _tokens(bill: Usage) -> int:
+    """All that were computed."""
+    return bill.prompt_tokens + bill.generated_tokens + bill.scored_tokens
+
+
+def _span(before: float, tokens: float) -> float:
+    """How many tokens so many attend to, all together, after so many others: each to itself and to all before it."""
+    return tokens * (before + (tokens + 1) / 2)
+
+
+def _flops(shape: Shape | None, tokens: float, positions: float) -> float:
+    if not tokens:
+        return 0.0
+    return math.nan if shape is None else shape.flops(tokens, positions)
+
+
+def _bytes(shape: Shape | None, tokens: float) -> float:
+    """Of the keys and values of so many tokens."""
+    if not tokens:
+        return 0.0
+    return _BYTES * shape.kv_elements * tokens if shape is not None and shape.kv_elements else math.nan
+
+
+def _longest(lengths: Sequence[int], n: int, pool: int) -> float:
+    """The longest of `n` drawn from a pool, on average; those of the pool that are not listed have length 0."""
+    expected, chance = 0.0, n / pool
+    for rank, length in enumerate(sorted(lengths, reverse=True), start=1):
+        # That none of the longer ones is drawn, and this one is: C(pool - rank, n - 1) / C(pool, n).
+        expected += chance * length
+        chance *= (pool - rank - n + 1) / (pool - rank) if rank < pool else 0.0
+    return expected
