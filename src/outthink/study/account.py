@@ -62,7 +62,7 @@ class Account:
         once_engine, once_verifier: the part that samples share, the reading of the prompt: one computes it, and the
             others read it from the cache.
         prompt: bytes of the prompt's keys and values; NaN where the width of the attention is unknown.
-        lengths: tokens written after the prompt on the longest path below each of its children.
+        lengths: tokens written after the prompt on the longest path below each of its children, longest first.
     """
 
     engine: Work
@@ -85,7 +85,7 @@ class Account:
             raise ValueError(f"{n} samples of {pool}: from 1 to {pool} can be drawn")
         share = n / pool
         engine = self.engine.mixed(share, self.once_engine)
-        own = self.engine.read - self.prompt * max(self.lengths, default=0)
+        own = self.engine.read - self.prompt * (self.lengths[0] if self.lengths else 0)
         read = share * own + self.prompt * _longest(self.lengths, n, pool)
         return engine._replace(read=read), self.verifier.mixed(share, self.once_verifier)
 
@@ -145,8 +145,9 @@ class _Places:
         return sum(size for node, size in zip(self._nodes, self.sizes, strict=True) if not node.starts)
 
     def lengths(self) -> tuple[int, ...]:
-        """Of the longest path below each child of the root."""
-        return tuple(self._ends[node.index] - self.sizes[0] for node in self._nodes[1:] if node.parent == 0)
+        """Of the longest path below each child of the root, longest first."""
+        ends = [self._ends[node.index] for node in self._nodes[1:] if node.parent == 0]
+        return tuple(end - self.sizes[0] for end in sorted(ends, reverse=True))
 
     def shared(self) -> tuple[float, float]:
         """Tokens that engine and verifier computed once for all children of the root, and the others found cached."""
@@ -250,9 +251,13 @@ def _bytes(shape: Shape | None, tokens: float) -> float:
 
 
 def _longest(lengths: Sequence[int], n: int, pool: int) -> float:
-    """The longest of `n` drawn from a pool, on average; those of the pool that are not listed have length 0."""
+    """The longest of `n` drawn from a pool, on average.
+
+    Args:
+        lengths: longest first; those of the pool that are left out have length 0.
+    """
     expected, chance = 0.0, n / pool
-    for rank, length in enumerate(sorted(lengths, reverse=True), start=1):
+    for rank, length in enumerate(lengths, start=1):
         # That none of the longer ones is drawn, and this one is: C(pool - rank, n - 1) / C(pool, n).
         expected += chance * length
         chance *= (pool - rank - n + 1) / (pool - rank) if rank < pool else 0.0
