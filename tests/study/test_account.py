@@ -230,6 +230,23 @@ def test_what_is_unknown_is_not_nothing() -> None:
     assert narrow.flops == 2 * 3 * 14 and math.isnan(narrow.read)
 
 
+def test_what_was_written_or_scored_elsewhere_and_not_counted_is_unknown() -> None:
+    tree = grown(3)
+    step = add(tree, tree.root, 0, Usage())
+    done = account(tree, MODELS)
+    assert all(math.isnan(each) for each in done.engine) and done.verifier == Work()
+    assert all(math.isnan(each) for each in done.of(1, 1)[0])
+    step.score = 0.5
+    assert all(math.isnan(each) for each in account(tree, MODELS).verifier)
+    # Rules look at every step and compute no tokens.
+    step.cost = Cost(engine=Usage(generated_tokens=1), verifier=Usage(calls=1))
+    assert account(tree, MODELS).verifier == Work()
+
+
+def test_a_search_that_came_to_nothing_cost_nothing() -> None:
+    assert account(grown(3), {}).engine == Work()
+
+
 async def test_what_a_search_did_is_what_its_models_counted(new_search: SearchFactory) -> None:
     engine = ScriptedEngine(parameters=1000, layers=3, width=10, kv_width=8)
     verifier = ScriptedVerifier(parameters=500, layers=2, width=6)

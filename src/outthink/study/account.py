@@ -90,6 +90,10 @@ class Account:
         return engine._replace(read=read), self.verifier.mixed(share, self.once_verifier)
 
 
+_NOTHING = Usage()
+_UNKNOWN = Work(*[math.nan] * 5)
+
+
 def account(tree: Tree, models: Mapping[str, Shape | None]) -> Account:
     """The account of a search.
 
@@ -140,6 +144,11 @@ class _Places:
             total += size * (end - size) if node.starts else size * (end - begin) - size * (size - 1) // 2
         return total
 
+    @property
+    def steps(self) -> bool:
+        """Whether there are any."""
+        return any(not node.starts for node in self._nodes)
+
     def written(self) -> int:
         """Tokens on paths."""
         return sum(size for node, size in zip(self._nodes, self.sizes, strict=True) if not node.starts)
@@ -174,6 +183,8 @@ def _excess(tokens: Sequence[int]) -> float:
 
 def _engine(tree: Tree, places: _Places, writers: Sequence[Shape | None]) -> tuple[Work, float]:
     """What the engine and its partners did, and the bytes they keep of a token, on average over what they wrote."""
+    if places.steps and all(node.cost.engine == _NOTHING for node in tree.nodes):
+        return _UNKNOWN, math.nan  # Written elsewhere, and nobody counted.
     bills = [
         (bill := node.cost.engine, _span(bill.cached_tokens, bill.prompt_tokens) + _span(begin, bill.generated_tokens))
         for node, begin in zip(tree.nodes[1:], places.begins[1:], strict=True)
@@ -197,6 +208,9 @@ def _engine(tree: Tree, places: _Places, writers: Sequence[Shape | None]) -> tup
 
 
 def _verifier(tree: Tree, shape: Shape | None) -> Work:
+    scored = any(node.score is not None for node in tree.nodes)
+    if scored and all(node.cost.verifier == _NOTHING for node in tree.nodes):
+        return _UNKNOWN  # Scored elsewhere.
     computed = cached = written = 0
     flops = read = 0.0
     for node in tree.nodes:
