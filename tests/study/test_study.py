@@ -109,3 +109,15 @@ async def test_runs_over_other_problems_do_not_mix(folder: Path, tmp_path: Path)
     await run(parse_recipe(other, "recipe"), tmp_path / "other")
     with pytest.raises(StoreError, match="other problems"):
         await load_study({"a": folder, "b": tmp_path / "other"})
+
+
+async def test_samples_that_were_cut_are_among_those_that_are_drawn(tmp_path: Path) -> None:
+    """One sample is right as often as the samples are, not as the finished ones among them are."""
+    recipe = {**RECIPE, "sampling": {"max_tokens": 53}, "strategies": [{"kind": "sample", "n": 16}], "seeds": [0]}
+    await run(parse_recipe(recipe, "recipe"), tmp_path)
+    study = await load_study({"": tmp_path})
+    finished = [len(outcome.solved) for outcome in study.outcomes]
+    assert 0 < sum(finished) < 16 * len(finished)
+    right = [sum(bool(each.correct) for each in outcome.solved) / 16 for outcome in study.outcomes]
+    for selection in ("majority", "oracle"):
+        np.testing.assert_allclose(at(study, "sample", selection, 1).accuracy[:, 0], right)
