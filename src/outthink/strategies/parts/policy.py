@@ -23,10 +23,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from outthink.errors import RecipeError, UsageError
-from outthink.options import check_keys, make
+from outthink.options import make
 from outthink.registry import Spec, make_strategy
 from outthink.select import Aggregate, Select
 from outthink.strategies import Strategy
@@ -35,8 +35,6 @@ __all__ = ["STOP", "Policy", "Predictor", "Row", "ease", "level", "load_policy",
 
 Predictor = Literal["score", "agreement"]
 STOP = "stop"
-
-_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +73,8 @@ class Policy:
         if any(low >= high for low, high in pairwise(self.edges)) or not all(map(math.isfinite, self.edges)):
             raise UsageError(f"edges are {list(self.edges)}; they must ascend")
         budgets = [row.budget for row in self.rows]
-        if not budgets or any(low >= high for low, high in pairwise(budgets)):
-            raise UsageError(f"budgets are {budgets}; there must be some, and they must ascend")
+        if not budgets or any(low >= high for low, high in pairwise([0.0, *budgets])):
+            raise UsageError(f"budgets are {budgets}; there must be some, above 0, and they must ascend")
         for row in self.rows:
             if len(row.after) != len(self.edges) + 1:
                 raise UsageError(
@@ -140,14 +138,6 @@ def load_policy(path: Path) -> Policy:
         raise RecipeError(f"{path}: cannot be read as YAML: {error}") from None
     where = str(path)
     stored = make(_Stored, data, where)
-    for name, value, valid in (
-        ("format", stored.format, [_FORMAT]),
-        ("predictor", stored.predictor, get_args(Predictor)),
-        ("aggregate", stored.aggregate, get_args(Aggregate)),
-        ("select", stored.select, get_args(Select)),
-    ):
-        if value not in valid:
-            raise RecipeError(f"{where}: {name} is {value!r}; it must be {' or '.join(map(str, valid))}")
     try:
         return Policy(
             predictor=stored.predictor,
@@ -187,7 +177,7 @@ def save_policy(
     import yaml
 
     document = {
-        "format": _FORMAT,
+        "format": 1,
         "predictor": predictor,
         "aggregate": aggregate,
         "pilots": pilots,
@@ -209,25 +199,29 @@ def save_policy(
 class _Stored:
     """The file's keys."""
 
-    format: int
+    format: Literal[1]
     predictor: Predictor
     aggregate: Aggregate
     pilots: int
     select: Select
     axis: str
     edges: list[float]
-    budgets: list[dict[str, Any]]
+    budgets: list[Any]
     provenance: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredRow:
+    """The keys of a budget."""
+
+    budget: float
+    after: list[Any]
+
+
 def _row(given: object, where: str) -> Row:
-    row = check_keys(given, ("budget", "after"), where)
-    budget, after = row.get("budget"), row.get("after")
-    if not isinstance(budget, int | float) or not budget > 0:
-        raise RecipeError(f"{where}.budget: expected a number above 0, got {budget!r}")
-    if not isinstance(after, list):
-        raise RecipeError(f"{where}.after: expected what to do, level by level, got {after!r}")
+    stored = make(_StoredRow, given, where)
     strategies = tuple(
-        None if spec == STOP else make_strategy(spec, f"{where}.after.{place}") for place, spec in enumerate(after)
+        None if spec == STOP else make_strategy(spec, f"{where}.after.{place}")
+        for place, spec in enumerate(stored.after)
     )
-    return Row(budget=float(budget), after=strategies)
+    return Row(budget=stored.budget, after=strategies)
