@@ -120,7 +120,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
         select="majority",
         axis="tokens",
         edges=[1 / 3],
-        budgets={100.5: ["stop", {"kind": "lookahead", "inner": {"kind": "beam", "n": 4}}]},
+        budgets={100.5: ["stop", {"kind": "ab-mcts", "n": 4, "partners": ("other",)}]},
         provenance={"gain": [0.1, 0.0, 0.2]},
     )
     assert isinstance(saved, Policy) and saved == load_policy(tmp_path / "p.yaml")

@@ -86,6 +86,14 @@ def test_a_search_after_pilots_pays_for_them_and_hears_them() -> None:
     assert cell.accuracy.tolist() == [[0.0], [0.0]]
 
 
+def test_without_scores_there_is_agreement_only() -> None:
+    bare = [replace(each, solved=tuple(replace(one, scores=()) for one in each.solved)) for each in pools({"p": 1}, 4)]
+    pilots = draw_pilots(study(bare, [4]), RUN, 4)
+    assert pilots.ease("agreement", "last").tolist() == [[1.0]]
+    with pytest.raises(UsageError, match="no scores to predict difficulty by"):
+        pilots.ease("score", "last")
+
+
 def test_pilots_come_from_pools() -> None:
     made = study(pools({"p": 0.5}, 4), [4])
     with pytest.raises(UsageError, match="'other' has no independent solutions"):

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from outthink.answer import canonical, extract_answer
+from outthink.candidates import candidate, path_score
 from outthink.search import Search
-from outthink.select import aggregate
 from outthink.strategies.parts.policy import Policy, ease, level, load_policy
 from outthink.tree import Node
 
@@ -57,10 +56,8 @@ class Auto:
 
 def _ease(search: Search, policy: Policy, pilots: Sequence[Node]) -> float:
     finished = [search.tree.path(pilot) if pilot.finished else None for pilot in pilots]
-    stated = [None if path is None else extract_answer(path.text) for path in finished]
-    scores = [path.scores if path is not None else [] for path in finished]
     return ease(
         policy.predictor,
-        [None if answer is None else canonical(answer) for answer in stated],
-        [aggregate(each, policy.aggregate) if each else None for each in scores],
+        [None if path is None else candidate(path).key for path in finished],
+        [None if path is None else path_score(path, policy.aggregate) for path in finished],
     )

@@ -133,7 +133,7 @@ def allocation(
     rates = _rates(pilots)
     known = ~np.isnan(rates)
     counts = np.zeros(pilots.shape, dtype=np.int64)
-    for left_out in folds(difficulty.ease, count):
+    for left_out in folds(len(difficulty.ease), count):
         edges = difficulty.fit(~left_out)
         levels = difficulty.levels(edges)
         train = known & ~left_out[:, None]

@@ -52,6 +52,7 @@ def if_known(
     axis: Axis = "samples",
     budgets: Sequence[float] | None = None,
     selection: Select | None = None,
+    aggregate: Aggregate | None = None,
     levels: Callable[[NDArray[np.float64]], Difficulty] = quantiles,
     folds: int = 5,
 ) -> list[Decision]:
@@ -62,7 +63,7 @@ def if_known(
         run: the label of engine and verifier.
         axis: what budgets count.
         budgets: mean cost per search; what the pool's solutions cost at each N if None.
-        selection: of the methods to choose from; all if None.
+        selection, aggregate: of the methods to choose from; all if None.
         levels: makes levels of pass@1.
         folds: of the cross-validation.
 
@@ -70,7 +71,7 @@ def if_known(
         UsageError: the run has no pool, no methods with such a selection, or a budget pays for nothing.
     """
     ease, rest = hold_out(study, run)
-    cells = _cells(rest, run, selection)
+    cells = _cells(rest, run, selection, aggregate)
     allowed = budgets or _budgets(rest, cells, axis)
     return cross_validate(cells, cells, levels(ease), allowed, axis=axis, count=folds)
 
@@ -84,6 +85,7 @@ def if_predicted(
     axis: Axis = "samples",
     budgets: Sequence[float] | None = None,
     selection: Select | None = None,
+    aggregate: Aggregate | None = None,
     parts: int = 5,
     folds: int = 5,
 ) -> Predicted:
@@ -93,15 +95,15 @@ def if_predicted(
         by: what the difficulty is predicted by.
         pilots: solutions looked at.
         parts: levels.
-        study, run, axis, budgets, selection, folds: as for `if_known`.
+        study, run, axis, budgets, selection, aggregate, folds: as for `if_known`.
 
     Raises:
         UsageError: as `if_known`, or the pools hold fewer solutions than pilots.
     """
-    singles = _cells(study, run, selection)
+    singles = _cells(study, run, selection, aggregate)
     first = draw_pilots(study, run, pilots)
     methods = list(dict.fromkeys(cell.method for cell in singles))
-    how: Aggregate = next((method.aggregate for method in methods if method.aggregate is not None), "last")
+    how = aggregate or _aggregate(study, run)
     sizes = sorted({pilots} | {cell.n for cell in singles})
     options = after_pilots(study, first, methods, sizes, scored=by == "score")
     least = min(mean_cost(cell, axis) for cell in options)
@@ -119,16 +121,26 @@ def if_predicted(
     )
 
 
-def _cells(study: Study, run: str, selection: Select | None) -> list[Cell]:
+def _cells(study: Study, run: str, selection: Select | None, aggregate: Aggregate | None) -> list[Cell]:
     """What could be done: no oracle, which needs the reference answer."""
     found = [
         cell
         for cell in study.cells
-        if cell.method.run == run and cell.method.selection != "oracle" and selection in (None, cell.method.selection)
+        if cell.method.run == run
+        and cell.method.selection != "oracle"
+        and selection in (None, cell.method.selection)
+        and (aggregate is None or cell.method.aggregate in (None, aggregate))
     ]
     if not found:
-        raise UsageError(f"run {run!r} has no method to choose from" + (f" with {selection!r}" if selection else ""))
+        asked = " ".join(part for part in (selection, aggregate) if part)
+        raise UsageError(f"run {run!r} has no method to choose from" + (f" with {asked}" if asked else ""))
     return found
+
+
+def _aggregate(study: Study, run: str) -> Aggregate:
+    """How the run's step scores become one number."""
+    ways = (cell.method.aggregate for cell in study.cells if cell.method.run == run)
+    return next((way for way in ways if way is not None), "last")
 
 
 def _budgets(study: Study, cells: Sequence[Cell], axis: Axis) -> list[float]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outthink.cost import Cost, Usage
 from outthink.errors import UsageError
 from outthink.study.bootstrap import over_seeds
 from outthink.study.cells import cells
@@ -46,7 +45,7 @@ def hold_out(study: Study, run: str) -> tuple[NDArray[np.float64], Study]:
         for each in study.outcomes
         if each.run == run
     ]
-    return _pass_at_1(study, [held for held, _ in halves.values()]), _of(study, kept)
+    return _pass_at_1(study, [held for held, _ in halves.values()]), _evaluated(study, kept)
 
 
 def _pass_at_1(study: Study, pools: Iterable[Outcome]) -> NDArray[np.float64]:
@@ -63,32 +62,17 @@ def _pass_at_1(study: Study, pools: Iterable[Outcome]) -> NDArray[np.float64]:
 def _halves(pool: Outcome) -> tuple[Outcome, Outcome]:
     """The solutions held out, and those that stay; of an odd number one more stays."""
     seats, held = shuffled(pool), pool.n // 2
-    return _part(pool, seats[:held]), _part(pool, seats[held:])
+    return _of(pool, seats[:held]), _of(pool, seats[held:])
 
 
-def _part(pool: Outcome, seats: Sequence[Solved | None]) -> Outcome:
-    share, shared = len(seats) / pool.n, pool.shared
-    own = _share(pool.cost.engine, -1.0, shared.engine)
-    return replace(
-        pool,
-        n=len(seats),
-        solved=tuple(each for each in seats if each is not None),
-        cost=Cost(engine=_share(shared.engine, share, own), verifier=_share(Usage(), share, pool.cost.verifier)),
-    )
+def _of(pool: Outcome, seats: Sequence[Solved | None]) -> Outcome:
+    return replace(pool, n=len(seats), solved=tuple(each for each in seats if each is not None))
 
 
-def _share(base: Usage, share: float, more: Usage) -> Usage:
-    """`base` and a share of `more`."""
-    values = {
-        field.name: type(getattr(base, field.name))(getattr(base, field.name) + share * getattr(more, field.name))
-        for field in fields(Usage)
-    }
-    return Usage(**values)
-
-
-def _of(study: Study, outcomes: Sequence[Outcome]) -> Study:
-    methods = dict.fromkeys(cell.method for cell in study.cells)
-    budgets = sorted({cell.n for cell in study.cells})
-    names = [problem.id for problem in study.problems]
-    made = cells(outcomes, methods, budgets, names, study.seeds)
-    return replace(study, outcomes=tuple(outcomes), cells=tuple(made))
+def _evaluated(study: Study, outcomes: Sequence[Outcome]) -> Study:
+    """The study of these searches. So many samples cost what they did, out of however many they are drawn."""
+    costs = {(cell.method, cell.n): cell.costs for cell in study.cells}
+    methods, budgets = dict.fromkeys(method for method, _ in costs), sorted({n for _, n in costs})
+    made = cells(outcomes, methods, budgets, [problem.id for problem in study.problems], study.seeds)
+    found = [replace(cell, costs=costs[cell.method, cell.n]) for cell in made if (cell.method, cell.n) in costs]
+    return replace(study, outcomes=tuple(outcomes), cells=tuple(found))

@@ -54,7 +54,12 @@ class Pilots:
         Args:
             by: what tells it.
             how: a pilot's step scores become one number.
+
+        Raises:
+            UsageError: it is to be told by scores, and there are none.
         """
+        if by == "score" and not any(each.scores for pool in self.pools.values() for each in pool.solved):
+            raise UsageError("the run's solutions have no scores to predict difficulty by; predict it by agreement")
         found = np.full(self.shape, np.nan)
         for place, seats in self.seats.items():
             pilots = seats[: self.count]

@@ -107,7 +107,7 @@ def cross_validate(
         if (least := max(policy.costs(known).min(), single.costs(known).min())) > budget * _ROUNDING:
             raise UsageError(f"a budget of {budget:g} {axis} is too small; the cheapest thing to do takes {least:g}")
     trials = [_Trial(policy, single, budget, known) for budget in budgets]
-    for left_out in folds(difficulty.ease, count, repeats):
+    for left_out in folds(len(difficulty.ease), count, repeats):
         edges = difficulty.fit(~left_out)
         levels = difficulty.levels(edges)
         for trial in trials:

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from outthink.errors import UsageError
-from outthink.registry import Spec
-from outthink.runs.recipe import parse_recipe
+from outthink.registry import Spec, spec_of
+from outthink.runs.recipe import Recipe, StrategyEntry
 from outthink.select import Select
+from outthink.strategies import Pool
 from outthink.strategies.parts.policy import STOP, Policy, save_policy
 from outthink.study.cells import Cell
 from outthink.study.compute_optimal import Predicted
 from outthink.study.intervals import Estimate
 from outthink.study.outcomes import series_name
 from outthink.study.policy import Decision
+from outthink.study.sweep import seats
 
 __all__ = ["write_policy"]
 
 
-def write_policy(path: Path, learned: Predicted, recipe: Mapping[str, Any], source: str) -> Policy:
+def write_policy(path: Path, learned: Predicted, recipe: Recipe, source: str) -> Policy:
     """Write policies, and return them as `auto` reads them.
 
     Args:
         path: the file.
         learned: with a single selection, since a strategy cannot choose how its solutions become an answer.
-        recipe: the run's, as its folder holds it: says what the strategies are.
+        recipe: the run's: says what the strategies are. Budgets that they had of their own are not written.
         source: names the study, for people to read.
 
     Raises:
-        UsageError: several selections were chosen, or a strategy that cannot be named without its own budget.
+        UsageError: several selections were chosen.
     """
-    specs = _specs(recipe)
+    entries = {(series_name(each), seats(each.strategy)): each for each in recipe.strategies}
     return save_policy(
         path,
         predictor=learned.by,
@@ -42,7 +44,7 @@ def write_policy(path: Path, learned: Predicted, recipe: Mapping[str, Any], sour
         axis=learned.axis,
         edges=learned.decisions[0].edges,
         budgets={
-            decision.budget: [_after(choice.cell, learned.pilots, specs) for choice in decision.choices]
+            decision.budget: [_after(choice.cell, learned.pilots, entries) for choice in decision.choices]
             for decision in learned.decisions
         },
         provenance={
@@ -56,35 +58,22 @@ def write_policy(path: Path, learned: Predicted, recipe: Mapping[str, Any], sour
 
 
 def _selection(learned: Predicted) -> Select:
-    chosen = {choice.cell.method.selection for decision in learned.decisions for choice in decision.choices}
-    (selection, *others) = sorted(chosen)
-    if others or selection == "oracle":
+    methods = [choice.cell.method for decision in learned.decisions for choice in decision.choices]
+    chosen = dict.fromkeys((method.selection, method.aggregate) for method in methods)
+    if len(chosen) > 1:
+        names = ", ".join(" ".join(filter(None, each)) for each in chosen)
         raise UsageError(
-            f"the policy chooses between the selections {', '.join(sorted(chosen))}, which a strategy cannot; "
-            "learn it for one of them"
+            f"the policy chooses between the selections {names}, which a strategy cannot; learn it for one of them"
         )
-    return selection
+    ((selection, _),) = chosen
+    return cast(Select, selection)
 
 
-def _specs(recipe: Mapping[str, Any]) -> dict[tuple[str, int], dict[str, Any]]:
-    """How each series is written at each n."""
-    found = {}
-    for given, entry in zip(recipe["strategies"], parse_recipe(recipe, "recipe").strategies, strict=True):
-        options = {"kind": given} if isinstance(given, str) else dict(given)
-        found[series_name(entry), entry.strategy.samples] = options
-    return found
-
-
-def _after(cell: Cell, pilots: int, specs: Mapping[tuple[str, int], Mapping[str, Any]]) -> Spec:
+def _after(cell: Cell, pilots: int, entries: Mapping[tuple[str, int], StrategyEntry]) -> Spec:
     """What is left to do after the pilots."""
-    series = cell.method.strategy
-    kinds = {spec["kind"] for (name, _), spec in specs.items() if name == series}
-    if kinds == {"sample"}:
+    if any(series == cell.method.strategy and isinstance(each.strategy, Pool) for (series, _), each in entries.items()):
         return {"kind": "sample", "n": cell.n - pilots} if cell.n > pilots else STOP
-    spec = specs[series, cell.n]
-    if "budget" in spec:
-        raise UsageError(f"{series} with n = {cell.n} has a budget of its own, which a policy cannot hold")
-    return {name: value for name, value in spec.items() if name not in ("name", "select", "aggregate")}
+    return spec_of(entries[cell.method.strategy, cell.n].strategy)
 
 
 def _provenance(decision: Decision) -> dict[str, Any]:

@@ -17,6 +17,7 @@ A policy is a YAML file. `outthink.study.policy` learns policies, the strategy `
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from outthink.checks import at_least
 from outthink.errors import RecipeError, UsageError
 from outthink.options import make
 from outthink.registry import Spec, make_strategy
@@ -68,8 +70,7 @@ class Policy:
     rows: tuple[Row, ...]
 
     def __post_init__(self) -> None:
-        if self.pilots < 1:
-            raise UsageError(f"pilots is {self.pilots}; it must be at least 1")
+        at_least(1, pilots=self.pilots)
         if any(low >= high for low, high in pairwise(self.edges)) or not all(map(math.isfinite, self.edges)):
             raise UsageError(f"edges are {list(self.edges)}; they must ascend")
         budgets = [row.budget for row in self.rows]
@@ -184,10 +185,8 @@ def save_policy(
         "select": select,
         "axis": axis,
         "edges": list(edges),
-        "budgets": [
-            {"budget": budget, "after": [spec if isinstance(spec, str) else dict(spec) for spec in after]}
-            for budget, after in budgets.items()
-        ],
+        # YAML knows lists, but no tuples, which options may be.
+        "budgets": json.loads(json.dumps([{"budget": each, "after": list(budgets[each])} for each in budgets])),
         "provenance": dict(provenance),
     }
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)
