@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from outthink.cost import Cost, Usage
 from outthink.problems import Problem
-from outthink.study.cells import AXES, Cell, Method, cells
+from outthink.study.account import Account, Work
+from outthink.study.axes import AXES
+from outthink.study.cells import Cell, Method, cells
 from outthink.study.outcomes import Outcome, Solved
 from outthink.study.study import Study
 
@@ -44,7 +46,15 @@ def outcome(
         problem=problem,
         graded=True,
         solved=tuple(solutions),
-        shared=Cost(),
+        ranks=False,
+        account=Account(
+            engine=Work(written=n * TOKENS, flops=engine.flops),
+            verifier=Work(flops=1.0 * n * TOKENS),
+            once_engine=Work(),
+            once_verifier=Work(),
+            prompt=0.0,
+            lengths=(),
+        ),
         cost=Cost(engine=engine, verifier=Usage(flops=1.0 * n * TOKENS)),
         seconds=1.0,
         error=None,

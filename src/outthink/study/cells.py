@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from outthink.seeding import derive
 from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Select, aggregate
+from outthink.study import axes
+from outthink.study.axes import AXES, Axis, Prices
 from outthink.study.outcomes import Outcome, Solved
 from outthink.study.pools import Ballots, ballots, chance
 
-__all__ = ["AXES", "Axis", "Cell", "Method", "cells", "empty", "expense", "is_right", "pool_ballots", "score_of"]
-
-Axis = Literal["samples", "tokens", "flops", "seconds"]
-AXES: tuple[Axis, ...] = ("samples", "tokens", "flops", "seconds")
+__all__ = ["Cell", "Method", "cells", "empty", "expense", "is_right", "pool_ballots", "reads_scores", "score_of"]
 
 
 class Method(NamedTuple):
@@ -61,6 +60,7 @@ def cells(
     budgets: Sequence[int],
     problems: Sequence[str],
     seeds: Sequence[int],
+    prices: Prices | None = None,
 ) -> list[Cell]:
     """What each method was worth at each budget.
 
@@ -70,6 +70,7 @@ def cells(
         budgets: what pools are cut to, as far as they reach; other series have the budgets they were run with.
         problems: ids, for the rows.
         seeds: for the columns.
+        prices: of the models' work; None leaves the money unknown.
     """
     series: dict[tuple[str, str], list[Outcome]] = {}
     # Of several pools the largest, which comes last, says most.
@@ -85,7 +86,7 @@ def cells(
             for n, value in _worth(outcome, method, budgets):
                 cell = made.setdefault(n, empty(method, n, (len(rows), len(columns))))
                 cell.accuracy[place] = value if outcome.graded else np.nan
-                for axis, spent in expense(outcome, n, scored=method.selection in NEEDS_SCORES).items():
+                for axis, spent in expense(outcome, n, scored=reads_scores(outcome, method), prices=prices).items():
                     cell.costs[axis][place] = spent
         found += [made[n] for n in sorted(made)]
     return found
@@ -139,20 +140,19 @@ def score_of(solved: Solved, how: Aggregate | None) -> float | None:
     return aggregate(solved.scores, how) if solved.scores and how is not None else None
 
 
-def expense(outcome: Outcome, n: int, *, scored: bool) -> dict[Axis, float]:
-    """What `n` of a pool's solutions cost on average, or the whole search: what is shared is paid once.
+def reads_scores(outcome: Outcome, method: Method) -> bool:
+    """Whether a method needs the verifier: for its search, or for its selection."""
+    return outcome.ranks or method.selection in NEEDS_SCORES
+
+
+def expense(outcome: Outcome, n: int, *, scored: bool, prices: Prices | None) -> dict[Axis, float]:
+    """What a search cost, or `n` of a pool's solutions on average.
 
     Args:
         outcome: the search.
         n: solutions; those of the whole search where it is no pool.
         scored: whether the verifier is paid.
+        prices: of the models' work; None leaves the money unknown.
     """
-    share = n / outcome.n if outcome.pooled else 1.0
-    engine, shared = outcome.cost.engine, outcome.shared.engine
-    flops = shared.flops + share * (engine.flops - shared.flops) + scored * share * outcome.cost.verifier.flops
-    return {
-        "samples": float(n),
-        "tokens": share * engine.generated_tokens,
-        "flops": flops if engine.flops else np.nan,
-        "seconds": outcome.seconds if share == 1.0 else np.nan,
-    }
+    pool = outcome.n if outcome.pooled else None
+    return axes.expense(outcome.account, outcome.seconds, prices, n=n, pool=pool, scored=scored)

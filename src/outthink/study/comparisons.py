@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outthink.errors import UsageError
+from outthink.study.axes import Axis
 from outthink.study.bootstrap import over_seeds
-from outthink.study.cells import Axis, Cell, Method
+from outthink.study.cells import Cell, Method
 from outthink.study.intervals import Interval, mean_estimates
 from outthink.study.significance import holm, p_value, problems_needed
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from outthink.errors import UsageError
 from outthink.select import Aggregate, Select
 from outthink.strategies.parts.policy import Predictor
-from outthink.study.cells import Axis, Cell
+from outthink.study.axes import Axis
+from outthink.study.cells import Cell
 from outthink.study.comparisons import mean_cost
 from outthink.study.difficulty import Difficulty, predicted, quantiles
 from outthink.study.held_out import hold_out

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from outthink.errors import UsageError
 from outthink.seeding import derive
-from outthink.select import NEEDS_SCORES, Aggregate
+from outthink.select import Aggregate
 from outthink.strategies.parts.policy import Predictor, ease
-from outthink.study.cells import Axis, Cell, Method, empty, expense, is_right, pool_ballots, score_of
+from outthink.study.axes import Axis
+from outthink.study.cells import Cell, Method, empty, expense, is_right, pool_ballots, reads_scores, score_of
 from outthink.study.outcomes import Outcome, Solved
 from outthink.study.pools import chosen_right
 from outthink.study.study import Study
@@ -144,7 +145,7 @@ def after_pilots(
             for n in [n for n in budgets if pilots.count <= n <= pool.n] if outcome.pooled else [outcome.n]:
                 cell = made.setdefault(n, empty(method, n, pilots.shape))
                 cell.accuracy[at] = _worth(outcome, pilots, at, n, method) if outcome.graded else np.nan
-                for axis, spent in _spent(outcome, pilots, at, n, method, scored).items():
+                for axis, spent in _spent(study, pilots, outcome, at, n, method, scored).items():
                     cell.costs[axis][at] = spent
         found += [made[n] for n in sorted(made)]
     return found
@@ -158,14 +159,18 @@ def _worth(outcome: Outcome, pilots: Pilots, at: Place, n: int, method: Method) 
     return float(outcome.error is None and is_right([*first, *outcome.solved], method))
 
 
-def _spent(outcome: Outcome, pilots: Pilots, at: Place, n: int, method: Method, scored: bool) -> dict[Axis, float]:
-    reads = method.selection in NEEDS_SCORES
-    own, looked = (expense(pilots.pools[at], pilots.count, scored=each) for each in (reads, reads or scored))
-    found = expense(outcome, n, scored=reads)
-    if outcome.pooled:
-        # The pilots are among the n; only that they are looked at may come on top.
-        return found | {"flops": found["flops"] + looked["flops"] - own["flops"]}
-    return {axis: found[axis] + looked[axis] for axis in found}
+def _spent(
+    study: Study, pilots: Pilots, outcome: Outcome, at: Place, n: int, method: Method, scored: bool
+) -> dict[Axis, float]:
+    reads = reads_scores(outcome, method)
+    found = expense(outcome, n, scored=reads, prices=study.prices)
+    pool = pilots.pools[at]
+    looked = expense(pool, pilots.count, scored=reads or scored, prices=study.prices)
+    if not outcome.pooled:
+        return {axis: found[axis] + looked[axis] for axis in found}
+    # The pilots are among the n; only that they are looked at may come on top.
+    own = expense(pool, pilots.count, scored=reads, prices=study.prices)
+    return {axis: found[axis] + looked[axis] - own[axis] for axis in found}
 
 
 def _places(study: Study) -> Callable[[Outcome], Place]:

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outthink.errors import UsageError
+from outthink.study.axes import Axis
 from outthink.study.bootstrap import over_seeds
-from outthink.study.cells import Axis, Cell
+from outthink.study.cells import Cell
 from outthink.study.difficulty import Difficulty
 from outthink.study.folds import folds
 from outthink.study.intervals import Estimate, accuracy_estimates, mean_estimates
