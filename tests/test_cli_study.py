@@ -62,8 +62,15 @@ def test_a_study_is_carried_out_and_shown(study: Study) -> None:
     assert first.status == 0
     assert "beam-2 is left out: strategies.2: width is 4; it must lie between 1 and n = 2" in first.err
     assert "24/24  scripted+bad beam-4, " in first.err
-    for name in ("scripted+good", "scripted+bad", "greedy", "sample-4", "beam-4"):
+    for name in (
+        "scripted+good: 4 problems, 1 seed",
+        "scripted+bad: 4 problems",
+        "greedy",
+        "sample",
+        "weighted (last)",
+    ):
         assert name in first.out
+    assert "A gain is over sample majority at the same N" in first.out
     again = study("--out", "studies/recipe")
     assert (again.status, again.out) == (0, first.out)
     assert "24/24" not in again.err
@@ -93,7 +100,7 @@ def test_a_run_that_ends_early_is_named_with_its_reason(study: Study, monkeypatc
     assert done.status == 1
     assert "error: theirs+good is not complete: the server is gone; start it again\n" in done.err
     assert "mine+good is not complete" not in done.err
-    assert "0 of 12 searches are done" in done.out
+    assert "theirs+good: 0 of 12 searches are done" in done.out
 
 
 def test_a_wrong_recipe_makes_no_folder(study: Study, tmp_path: Path) -> None:

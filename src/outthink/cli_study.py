@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from outthink.errors import StoreError
+from outthink.study.axes import Axis
 from outthink.terminal.consoles import clean, print_error, stderr
+from outthink.terminal.formats import Format
 from outthink.terminal.resumable import kept, resumable
-from outthink.terminal.table import Format
 
 __all__ = ["commands"]
 
@@ -29,6 +31,9 @@ def study(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Forget the searches that failed earlier, and try them again.")
     ] = False,
+    axis: Annotated[
+        Axis, typer.Option(help="What costs the same where a method is compared with the baseline.")
+    ] = "samples",
     form: Annotated[Format, typer.Option("--format", help="How to print the table.")] = "table",
 ) -> None:
     """Carry out what a study lacks, go on where it was interrupted, and compare its methods.
@@ -36,16 +41,19 @@ def study(
     A recipe with more budgets, strategies, seeds, engines or verifiers adds to the study's folder; what is there is not
     computed again.
     """
-    from outthink.study.carry_out import carry_out, run_folder, steps
+    from outthink.study.carry_out import RECIPE, carry_out, run_folder, steps
+    from outthink.study.opening import open_study
     from outthink.study.recipe import load_study_recipe
     from outthink.terminal.progress import watching
-    from outthink.terminal.study import show
+    from outthink.terminal.study import show_study
 
     loaded = load_study_recipe(recipe, changes or ())
     folder = out or Path("studies") / recipe.stem
     for name, reason in loaded.left_out:
         stderr().print(Text(clean(f"{name} is left out: {reason}"), "yellow"))
     ended = {}
+    if offline and not (folder / RECIPE).is_file():
+        raise StoreError(f"{folder}: no study here; carry it out without --offline")
     if not offline:
         runs = [run_folder(folder, label) for label in loaded.runs]
         with (
@@ -53,7 +61,9 @@ def study(
             watching(stderr(), steps(loaded)) as watch,
         ):
             ended = asyncio.run(carry_out(loaded, folder, watch, retry_failed=retry_failed))
-    show(loaded, folder, form)
+    with stderr().status("reading what was found"):
+        opened = asyncio.run(open_study(folder))
+    show_study(opened, form, axis)
     for label, error in ended.items():
         print_error(f"{label} is not complete: {error}")
     if ended:

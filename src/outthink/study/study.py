@@ -17,6 +17,7 @@ from outthink.select import NEEDS_SCORES, Aggregate
 from outthink.study.axes import Prices
 from outthink.study.cells import Cell, Method, cells
 from outthink.study.outcomes import Outcome, read_outcomes, series_name
+from outthink.study.sweep import seats
 
 __all__ = ["Study", "load_study"]
 
@@ -105,7 +106,7 @@ def _methods(run: str, entry: StrategyEntry, aggregates: Sequence[Aggregate]) ->
         for selection in entry.select
         for how in (aggregates if selection in NEEDS_SCORES else [None])
     ]
-    return [*chosen, Method(run, series, "oracle", None)]
+    return [*chosen, Method(run, series, "oracle", None)] if seats(entry.strategy) > 1 else chosen
 
 
 def _own_aggregate(recipe: Recipe) -> Aggregate:
