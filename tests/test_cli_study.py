@@ -15,6 +15,8 @@ import yaml
 from outthink.cli import main
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import EngineDown
+from outthink.strategies.auto import Auto
+from outthink.strategies.parts.policy import load_policy
 from outthink.terminal.resumable import kept
 
 RECIPE: dict[str, Any] = {
@@ -124,3 +126,23 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     assert (running.returncode, out) == (130, "")
     assert err == f"Interrupted: {stored} results are kept in studies/recipe; the same command goes on from there.\n"
     assert 1 <= stored < 12
+
+
+def test_a_policy_is_learned_shown_and_written(
+    study: Study, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    study("--set", "problems.limit=12", "--set", "budgets=[4, 8]")
+    asked = ["policy", "studies/recipe", "--select", "weighted", "--pilots", "2"]
+    with pytest.raises(SystemExit):
+        main(asked)
+    assert "--run : name one of scripted+good, scripted+bad" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as left:
+        main([*asked, "--run", "scripted+good", "-o", "policy.yaml"])
+    shown = capsys.readouterr()
+    assert not left.value.code
+    assert "The difficulty known, by pass@1 of other solutions" in shown.out
+    assert "The difficulty predicted, by score of 2 pilots" in shown.out
+    assert "Written: policy.yaml" in shown.err
+    learned = load_policy(tmp_path / "policy.yaml")
+    assert (learned.pilots, learned.select, learned.predictor) == (2, "weighted", "score")
+    assert Auto(policy=str(tmp_path / "policy.yaml"), n=8).samples == 8

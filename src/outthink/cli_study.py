@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from outthink.errors import StoreError
+from outthink.errors import StoreError, UsageError
+from outthink.select import Aggregate, Select
+from outthink.strategies.parts.policy import Predictor
 from outthink.study.axes import Axis
-from outthink.terminal.consoles import clean, print_error, stderr
+from outthink.terminal.consoles import clean, print_error, stderr, stdout
 from outthink.terminal.formats import Format
 from outthink.terminal.resumable import kept, resumable
 
@@ -68,3 +72,57 @@ def study(
         print_error(f"{label} is not complete: {error}")
     if ended:
         raise typer.Exit(1)
+
+
+@commands.command(epilog="Example: [bold]outthink policy studies/nano-study --select weighted -o policy.yaml[/bold]")
+def policy(
+    folder: Annotated[Path, typer.Argument(help="A study's folder, or a run's.")],
+    run: Annotated[
+        str | None, typer.Option(help="Which engine and verifier, by label.", show_default="the only one")
+    ] = None,
+    predictor: Annotated[
+        Predictor, typer.Option(help="Difficulty is told by the pilots' mean score, or by how far they agree.")
+    ] = "score",
+    pilots: Annotated[int, typer.Option(help="Solutions that are looked at first.")] = 4,
+    select: Annotated[
+        Select | None, typer.Option(help="How solutions become one answer.", show_default="any of the study's")
+    ] = None,
+    aggregate: Annotated[
+        Aggregate | None, typer.Option(help="How step scores become one number.", show_default="any of the study's")
+    ] = None,
+    axis: Annotated[Axis, typer.Option(help="What budgets count.")] = "samples",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it here, for the strategy auto.")] = None,
+) -> None:
+    """Learn from a study which method is best for problems of which difficulty, and what that is worth.
+
+    What is best is chosen on some problems and counted on others. The first table is told the difficulty, the second
+    has to predict it and pays for that.
+    """
+    from outthink.runs import Store
+    from outthink.runs.recipe import parse_recipe
+    from outthink.study.compute_optimal import if_known, if_predicted
+    from outthink.study.opening import open_study
+    from outthink.study.policy_file import write_policy
+    from outthink.terminal.policies import decisions_view
+
+    with stderr().status("reading what was found"):
+        opened = asyncio.run(open_study(folder))
+    label = _label(opened.folders, run)
+    study = opened.study
+    known = if_known(study, label, axis=axis, selection=select, aggregate=aggregate)
+    learned = if_predicted(study, label, by=predictor, pilots=pilots, axis=axis, selection=select, aggregate=aggregate)
+    stdout().print(decisions_view(known, "The difficulty known, by pass@1 of other solutions"))
+    stdout().print(decisions_view(learned.decisions, f"The difficulty predicted, by {predictor} of {pilots} pilots"))
+    if out is not None:
+        with Store.read(opened.folders[label]) as store:
+            recipe = parse_recipe(json.loads(store.recipe()), str(store.folder))
+        write_policy(out, learned, recipe, str(folder))
+        stderr().print(f"Written: {out}. Follow it with the strategy {{kind: auto, policy: {out}}}")
+
+
+def _label(folders: Mapping[str, Path], asked: str | None) -> str:
+    if asked is None and len(folders) == 1:
+        return next(iter(folders))
+    if asked is None or asked not in folders:
+        raise UsageError(f"--run {asked or ''}: name one of {', '.join(folders)}")
+    return asked
