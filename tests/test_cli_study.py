@@ -144,5 +144,5 @@ def test_a_policy_is_learned_shown_and_written(
     assert "The difficulty predicted, by score of 2 pilots" in shown.out
     assert "Written: policy.yaml" in shown.err
     learned = load_policy(tmp_path / "policy.yaml")
-    assert (learned.pilots, learned.select, learned.predictor) == (2, "weighted", "score")
+    assert (learned.pilots, learned.aggregate, learned.predictor) == (2, "last", "score")
     assert Auto(policy=str(tmp_path / "policy.yaml"), n=8).samples == 8
