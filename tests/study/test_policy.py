@@ -151,6 +151,9 @@ def test_only_what_all_were_tried_on_is_counted() -> None:
     ease[140:] = np.nan
     (found,) = cross_validate(options, options, quantiles(ease, 2), [1.0])
     assert not np.isnan(found.cost) and found.accuracy.value is not None
+    options[0].accuracy[1:] = np.nan
+    with pytest.raises(UsageError, match="too few problems that every method was tried on"):
+        cross_validate(options, options, quantiles(ease, 2), [1.0])
     options[0].accuracy[:] = np.nan
     with pytest.raises(UsageError, match="no problem that every method was tried on"):
         cross_validate(options, options, quantiles(ease, 2), [1.0])

@@ -11,13 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outthink.seeding import derive
-from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Select, aggregate
+from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select, aggregate
 from outthink.study import axes
 from outthink.study.axes import AXES, Axis, Prices
 from outthink.study.outcomes import Outcome, Solved
 from outthink.study.pools import Ballots, ballots, chance
 
-__all__ = ["Cell", "Method", "cells", "empty", "expense", "is_right", "pool_ballots", "reads_scores", "score_of"]
+__all__ = [
+    "Cell",
+    "Method",
+    "cells",
+    "choose",
+    "empty",
+    "expense",
+    "is_right",
+    "pool_ballots",
+    "reads_scores",
+    "score_of",
+]
 
 
 class Method(NamedTuple):
@@ -116,14 +127,18 @@ def is_right(solved: Sequence[Solved], method: Method) -> bool:
     """Whether the answer that a method chooses from finished solutions is right."""
     if method.selection == "oracle":
         return any(each.correct for each in solved)
+    chosen = choose(solved, method.selection, method.aggregate).key
+    return any(each.correct for each in solved if each.key == chosen)
+
+
+def choose(solved: Sequence[Solved], selection: Select, how: Aggregate | None) -> Choice:
+    """What a selection makes of finished solutions."""
     candidates = [
-        Candidate(answer=each.key, key=each.key, score=score_of(each, method.aggregate), weight=each.weight)
-        for each in solved
+        Candidate(answer=each.key, key=each.key, score=score_of(each, how), weight=each.weight) for each in solved
     ]
     # As in a search: what was stopped before anything had a score is put to the vote.
-    scored = method.selection not in NEEDS_SCORES or any(candidate.score is not None for candidate in candidates)
-    chosen = SELECTIONS[method.selection if scored else "majority"](candidates).key
-    return any(each.correct for each in solved if each.key == chosen)
+    scored = selection not in NEEDS_SCORES or any(candidate.score is not None for candidate in candidates)
+    return SELECTIONS[selection if scored else "majority"](candidates)
 
 
 def pool_ballots(seats: Sequence[Solved | None], how: Aggregate | None) -> Ballots:

@@ -104,11 +104,14 @@ def cross_validate(
     known = policy.known & single.known & ~np.isnan(difficulty.ease)
     if not known.any():
         raise UsageError("there is no problem that every method was tried on with the same seed, and graded")
+    deals = list(folds(len(difficulty.ease), count, repeats))
+    if not all((known & ~left_out[:, None]).any() for left_out in deals):
+        raise UsageError("there are too few problems that every method was tried on with the same seed")
     for budget in budgets:
         if (least := max(policy.costs(known).min(), single.costs(known).min())) > budget * _ROUNDING:
             raise UsageError(f"a budget of {budget:g} {axis} is too small; the cheapest thing to do takes {least:g}")
     trials = [_Trial(policy, single, budget, known) for budget in budgets]
-    for left_out in folds(len(difficulty.ease), count, repeats):
+    for left_out in deals:
         edges = difficulty.fit(~left_out)
         levels = difficulty.levels(edges)
         for trial in trials:
