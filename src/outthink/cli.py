@@ -14,6 +14,7 @@ import typer
 from outthink.budget import Budget
 from outthink.cli_exchange import commands as exchange
 from outthink.cli_learn import commands as learning
+from outthink.cli_report import commands as reporting
 from outthink.cli_study import commands as studying
 from outthink.engines import Sampling
 from outthink.errors import OutthinkError, UsageError
@@ -274,3 +275,4 @@ def export_adapter(
 app.add_typer(exchange)
 app.add_typer(learning)
 app.add_typer(studying)
+app.add_typer(reporting)
