@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from outthink.study.smoke import StandIns, smoke
 from outthink.terminal.consoles import clean, print_error, stderr
 from outthink.terminal.resumable import kept, resumable
 from outthink.terminal.table import Format
@@ -25,6 +26,10 @@ def study(
         list[str] | None, typer.Option("--set", help="Change the recipe: a.b=value; numbers index lists. Repeatable.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The study's folder.", show_default="studies/RECIPE")] = None,
+    stand_ins: Annotated[
+        StandIns | None,
+        typer.Option("--smoke", help="Try the recipe in a small size, on stand-ins for its models and problems."),
+    ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Carry nothing out; show what there is.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Forget the searches that failed earlier, and try them again.")
@@ -42,7 +47,9 @@ def study(
     from outthink.terminal.study import show
 
     loaded = load_study_recipe(recipe, changes or ())
-    folder = out or Path("studies") / recipe.stem
+    folder = out or Path("studies") / (f"{recipe.stem}-smoke" if stand_ins else recipe.stem)
+    if stand_ins:
+        loaded = smoke(loaded, stand_ins)
     for name, reason in loaded.left_out:
         stderr().print(Text(clean(f"{name} is left out: {reason}"), "yellow"))
     ended = {}
@@ -53,6 +60,10 @@ def study(
             watching(stderr(), steps(loaded)) as watch,
         ):
             ended = asyncio.run(carry_out(loaded, folder, watch, retry_failed=retry_failed))
+    if stand_ins:
+        stderr().print(
+            Text("Smoke size, on stand-ins: it shows that the recipe runs. Its figures mean nothing.", "yellow")
+        )
     show(loaded, folder, form)
     for label, error in ended.items():
         print_error(f"{label} is not complete: {error}")
