@@ -124,7 +124,7 @@ def test_smoke_size_has_a_folder_of_its_own_and_says_what_it_is(study: Study, tm
     assert tried.status == 0
     assert "Its figures mean nothing." in tried.err
     assert "sample-4" in tried.out
-    assert [path.name for path in (tmp_path / "studies").iterdir()] == ["recipe-smoke"]
+    assert [path.name for path in (tmp_path / "studies").iterdir()] == ["recipe-smoke-scripted"]
     assert study("--smoke", "scripted", "--offline").out == tried.out
 
 

@@ -55,7 +55,7 @@ def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         out, err = capsys.readouterr()
         assert not left.value.code, err
         assert "Its figures mean nothing." in err
-        folder = tmp_path / "studies" / f"{path.stem}-smoke"
+        folder = tmp_path / "studies" / f"{path.stem}-smoke-{stand_ins}"
         for label, run in smoke(load_study_recipe(path), stand_ins).runs.items():
             assert f"{label}\n" in out
             with Store.read(run_folder(folder, label)) as store:

@@ -47,7 +47,7 @@ def study(
     from outthink.terminal.study import show
 
     loaded = load_study_recipe(recipe, changes or ())
-    folder = out or Path("studies") / (f"{recipe.stem}-smoke" if stand_ins else recipe.stem)
+    folder = out or Path("studies") / (f"{recipe.stem}-smoke-{stand_ins}" if stand_ins else recipe.stem)
     if stand_ins:
         loaded = smoke(loaded, stand_ins)
     for name, reason in loaded.left_out:

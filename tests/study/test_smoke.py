@@ -85,7 +85,7 @@ def test_partners_are_replaced() -> None:
 def test_the_embedded_model_writes_no_more_than_its_context_holds() -> None:
     run = smoke(whole(), "embedded").runs["small+prm"]
     assert isinstance(run.engine, dict) and run.engine["kind"] == "llamacpp"
-    assert (run.verifier, run.problems.source, run.sampling.max_tokens) == ("rules", "builtin", 200)
+    assert (run.verifier, run.problems.source, run.sampling.max_tokens) == ("rules", "builtin", 128)
     assert run.sampling.temperature == 1.0
 
 

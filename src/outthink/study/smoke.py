@@ -38,7 +38,7 @@ _INSTEAD: Mapping[StandIns, _Instead] = {
         problems={"source": "builtin", "split": "test", "limit": 2},
         engine={"kind": "llamacpp", "context": 1024, "parallel": 8},
         verifier="rules",
-        caps={"max_step_tokens": 200, "max_tokens": 200},
+        caps={"max_step_tokens": 48, "max_tokens": 128},
     ),
 }
 
