@@ -34,6 +34,8 @@ from outthink.answer import canonical, extract_answer, is_number, is_words
         ("The answer is **7**.", "7"),
         ("FINAL ANSWER: 1,234. I hope it is correct.", "1,234"),
         ("the answer is:\n\n 42\n", "42"),
+        ("Step 2: The answer is: 42 ки", "42"),
+        (r"Step 2: The answer is: \frac{1}{2} ки", r"\frac{1}{2}"),
         ("The answer is 1. Wait. The answer is 2.", "2"),
         ("The answer is (C).", "(C)"),
         ("The answer is 5x + 3.", "5x + 3"),

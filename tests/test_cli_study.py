@@ -146,3 +146,25 @@ def test_a_policy_is_learned_shown_and_written(
     learned = load_policy(tmp_path / "policy.yaml")
     assert (learned.pilots, learned.aggregate, learned.predictor) == (2, "last", "score")
     assert Auto(policy=str(tmp_path / "policy.yaml"), n=8).samples == 8
+
+
+def test_smoke_size_has_a_folder_of_its_own_and_says_what_it_is(study: Study, tmp_path: Path) -> None:
+    tried = study("--smoke", "scripted", "--set", "engine={kind: vllm, model: none/such}")
+    assert tried.status == 0
+    assert "Its figures mean nothing." in tried.err
+    assert "sample" in tried.out
+    assert [path.name for path in (tmp_path / "studies").iterdir()] == ["recipe-smoke-scripted"]
+    assert study("--smoke", "scripted", "--offline").out == tried.out
+
+
+def test_smoke_size_is_asked_for_by_its_stand_ins(study: Study) -> None:
+    refused = study("--smoke", "tiny")
+    assert refused.status == 2
+    assert "scripted" in refused.err and "embedded" in refused.err
+
+
+def test_what_is_wrong_is_wrong_in_smoke_size_too(study: Study, tmp_path: Path) -> None:
+    refused = study("--smoke", "scripted", "--set", "engine={kind: vlm}")
+    assert refused.status == 2
+    assert "engine: there are no engines of kind 'vlm'; did you mean 'vllm'?" in refused.err
+    assert not (tmp_path / "studies").exists()

@@ -194,6 +194,8 @@ def _right_side(text: str) -> str:
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])")
 _BOX_TOKEN = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*|\\.|[{}]", re.DOTALL)
 _BARE_BOX = re.compile(r"[^\s{}$\\]+|\\[A-Za-z]+")
+# What models trained on Math-Shepherd's data (arXiv 2312.08935) write at the end of each step.
+_STEP_MARK = "ки"
 _PHRASE = re.compile(r"\banswers?\b[*_ ]*(?:is|was|are|:|=)[ \t:=*_]*", re.IGNORECASE)
 _HASHES = re.compile(r"####[ \t]*([-+$]{0,2}[0-9.,/]*[0-9]%?)[ \t.]*$", re.MULTILINE)
 _RUNNING_NUMBER = re.compile(
@@ -247,7 +249,7 @@ def _phrased(text: str) -> str | None:
     """What the last "answer is" or "answer:" states: a formula, a number without its unit, or words."""
     for phrase in reversed([match.end() for match in _PHRASE.finditer(text)]):
         rest = text[phrase : phrase + MAX_LENGTH].lstrip(" \t\n*_:").partition("\n")[0]
-        if answer := _stated(rest):
+        if answer := _stated(rest.rstrip().removesuffix(_STEP_MARK).rstrip()):
             return answer
     return None
 

@@ -15,6 +15,7 @@ from outthink.errors import StoreError, UsageError
 from outthink.select import Aggregate, Select
 from outthink.strategies.parts.policy import Predictor
 from outthink.study.axes import Axis
+from outthink.study.smoke import StandIns, smoke
 from outthink.terminal.consoles import clean, print_error, stderr, stdout
 from outthink.terminal.formats import Format
 from outthink.terminal.resumable import kept, resumable
@@ -31,6 +32,10 @@ def study(
         list[str] | None, typer.Option("--set", help="Change the recipe: a.b=value; numbers index lists. Repeatable.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The study's folder.", show_default="studies/RECIPE")] = None,
+    stand_ins: Annotated[
+        StandIns | None,
+        typer.Option("--smoke", help="Try the recipe in a small size, on stand-ins for its models and problems."),
+    ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Carry nothing out; show what there is.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Forget the searches that failed earlier, and try them again.")
@@ -52,7 +57,9 @@ def study(
     from outthink.terminal.study import show_study
 
     loaded = load_study_recipe(recipe, changes or ())
-    folder = out or Path("studies") / recipe.stem
+    folder = out or Path("studies") / (f"{recipe.stem}-smoke-{stand_ins}" if stand_ins else recipe.stem)
+    if stand_ins:
+        loaded = smoke(loaded, stand_ins)
     for name, reason in loaded.left_out:
         stderr().print(Text(clean(f"{name} is left out: {reason}"), "yellow"))
     ended = {}
@@ -65,6 +72,10 @@ def study(
             watching(stderr(), steps(loaded)) as watch,
         ):
             ended = asyncio.run(carry_out(loaded, folder, watch, retry_failed=retry_failed))
+    if stand_ins:
+        stderr().print(
+            Text("Smoke size, on stand-ins: it shows that the recipe runs. Its figures mean nothing.", "yellow")
+        )
     with stderr().status("reading what was found"):
         opened = asyncio.run(open_study(folder))
     show_study(opened, form, axis)

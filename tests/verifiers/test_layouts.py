@@ -85,6 +85,11 @@ async def test_what_a_family_is_shown(name: str) -> None:
     assert await rendered(FAMILIES[name].layout, STEPS, system="S") == SHOWN[name]
 
 
+async def test_a_mark_that_the_policy_wrote_itself_is_not_repeated() -> None:
+    written = ["Step 1: A ки\n", "Step 2: B ки"]
+    assert await rendered(PROCESS["math-shepherd"].layout, written) == ["<s>Q? Step 1: A ки|\nStep 2: B ки|"]
+
+
 TEXTS = st.lists(
     st.one_of(st.text(max_size=12), st.sampled_from(["\n\n", " ", "a<extra_0>b ки\n\n", "+", " \n\n\n\n", "[user]\n"])),
     max_size=6,

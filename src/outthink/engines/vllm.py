@@ -33,6 +33,7 @@ class Vllm:
     Args:
         model: a Hugging Face id, or a folder.
         adapter: folder of a LoRA adapter (peft).
+        template: chat template in Jinja, for a model that has none or is to be asked in another way.
         context: tokens a prompt and a solution may have together; by default all that the model was made for.
         dtype: "auto" is the checkpoint's own.
         cache: GiB for keys and values. By default vLLM fills the GPU; state it when something else shares the GPU. On a
@@ -54,6 +55,7 @@ class Vllm:
         *,
         model: str,
         adapter: str | None = None,
+        template: str | None = None,
         context: int | None = None,
         dtype: str = "auto",
         cache: float | None = None,
@@ -70,6 +72,7 @@ class Vllm:
             if value < 1:
                 raise UsageError(f"vllm: {name} is {value}; it must be at least 1")
         self._adapter = adapter
+        self._template = template
         self._given: dict[str, Any] = {
             "model": model,
             "max_model_len": context,
@@ -119,13 +122,18 @@ class Vllm:
         await self._core.stop()
 
     async def encode(self, messages: Sequence[Message]) -> list[int]:
-        """The chat in the model's own template, as token ids.
+        """The chat in the model's own template, or in the one given, as token ids.
 
         Raises:
             ContextTooSmall: the prompt alone fills the context.
+            UsageError: there is no template.
         """
-        tokenizer = self._model.tokenizer
-        ids = tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
+        try:
+            ids = self._model.tokenizer.apply_chat_template(
+                list(messages), chat_template=self._template, add_generation_prompt=True, return_dict=False
+            )
+        except ValueError as error:
+            raise UsageError(f"engine: this chat fits no template; give one in `template` ({error})") from error
         self._check_room(ids)
         return list(ids)
 

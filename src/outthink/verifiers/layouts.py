@@ -166,7 +166,8 @@ class Marked:
         return await words.after(self.mark, joint + text + self.mark)
 
     def _units(self, text: str) -> list[str]:
-        text = text.strip()
+        # A policy that was trained on the same data writes the mark itself.
+        text = text.strip().removesuffix(self.mark.strip()).rstrip()
         if self.unit == "step":
             return [text]
         lines = [line for line in text.split("\n") if line.strip()]
