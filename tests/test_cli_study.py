@@ -15,6 +15,8 @@ import yaml
 from outthink.cli import main
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import EngineDown
+from outthink.strategies.auto import Auto
+from outthink.strategies.parts.policy import load_policy
 from outthink.terminal.resumable import kept
 
 RECIPE: dict[str, Any] = {
@@ -62,8 +64,15 @@ def test_a_study_is_carried_out_and_shown(study: Study) -> None:
     assert first.status == 0
     assert "beam-2 is left out: strategies.2: width is 4; it must lie between 1 and n = 2" in first.err
     assert "24/24  scripted+bad beam-4, " in first.err
-    for name in ("scripted+good", "scripted+bad", "greedy", "sample-4", "beam-4"):
+    for name in (
+        "scripted+good: 4 problems, 1 seed",
+        "scripted+bad: 4 problems",
+        "greedy",
+        "sample",
+        "weighted (last)",
+    ):
         assert name in first.out
+    assert "A gain is over sample majority at the same N" in first.out
     again = study("--out", "studies/recipe")
     assert (again.status, again.out) == (0, first.out)
     assert "24/24" not in again.err
@@ -93,7 +102,7 @@ def test_a_run_that_ends_early_is_named_with_its_reason(study: Study, monkeypatc
     assert done.status == 1
     assert "error: theirs+good is not complete: the server is gone; start it again\n" in done.err
     assert "mine+good is not complete" not in done.err
-    assert "0 of 12 searches are done" in done.out
+    assert "theirs+good: 0 of 12 searches are done" in done.out
 
 
 def test_a_wrong_recipe_makes_no_folder(study: Study, tmp_path: Path) -> None:
@@ -123,7 +132,7 @@ def test_smoke_size_has_a_folder_of_its_own_and_says_what_it_is(study: Study, tm
     tried = study("--smoke", "scripted", "--set", "engine={kind: vllm, model: none/such}")
     assert tried.status == 0
     assert "Its figures mean nothing." in tried.err
-    assert "sample-4" in tried.out
+    assert "sample   majority" in tried.out
     assert [path.name for path in (tmp_path / "studies").iterdir()] == ["recipe-smoke-scripted"]
     assert study("--smoke", "scripted", "--offline").out == tried.out
 
@@ -139,3 +148,23 @@ def test_what_is_wrong_is_wrong_in_smoke_size_too(study: Study, tmp_path: Path) 
     assert refused.status == 2
     assert "engine: there are no engines of kind 'vlm'; did you mean 'vllm'?" in refused.err
     assert not (tmp_path / "studies").exists()
+
+
+def test_a_policy_is_learned_shown_and_written(
+    study: Study, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    study("--set", "problems.limit=12", "--set", "budgets=[4, 8]")
+    asked = ["policy", "studies/recipe", "--select", "weighted", "--pilots", "2"]
+    with pytest.raises(SystemExit):
+        main(asked)
+    assert "--run : name one of scripted+good, scripted+bad" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as left:
+        main([*asked, "--run", "scripted+good", "-o", "policy.yaml"])
+    shown = capsys.readouterr()
+    assert not left.value.code
+    assert "The difficulty known, by pass@1 of other solutions" in shown.out
+    assert "The difficulty predicted, by score of 2 pilots" in shown.out
+    assert "Written: policy.yaml" in shown.err
+    learned = load_policy(tmp_path / "policy.yaml")
+    assert (learned.pilots, learned.aggregate, learned.predictor) == (2, "last", "score")
+    assert Auto(policy=str(tmp_path / "policy.yaml"), n=8).samples == 8

@@ -57,7 +57,7 @@ def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         assert "Its figures mean nothing." in err
         folder = tmp_path / "studies" / f"{path.stem}-smoke-{stand_ins}"
         for label, run in smoke(load_study_recipe(path), stand_ins).runs.items():
-            assert f"{label}\n" in out
+            assert f"{label}: " in out
             with Store.read(run_folder(folder, label)) as store:
                 results = store.results()
                 assert len(results) == len(run.strategies) * len(store.problems())

@@ -11,7 +11,7 @@ def test_what_ships_is_registered() -> None:
     assert kinds("verifiers") == ["generative", "imported", "judge", "orm", "prm", "rules", "scripted", "tests"]
     assert kinds("backends") == ["generate", "transformers", "vllm"]
     strategies = (
-        "ab-mcts adaptive beam budget-forcing deepconf deepconf-online dora dvts ets granularity greedy imported "
+        "ab-mcts adaptive auto beam budget-forcing deepconf deepconf-online dora dvts ets granularity greedy imported "
         "lookahead mcts particle-gibbs particles rebase recursive-aggregation revisions rsd sample scrutiny "
         "search-and-learn-beam search-and-learn-dvts self-certainty self-refine speculative-rejection tournament "
         "universal"
@@ -24,8 +24,8 @@ def test_every_kind_says_what_it_is_and_can_be_described(group: str) -> None:
     for kind in kinds(group):
         assert describe(group, kind).endswith((".", ":"))
         needed = {name for name, option in signature(group, kind).items() if option.default is option.empty}
-        # What cannot be guessed: a model's name, the engine that runs it or how it is asked, a strategy inside another.
-        assert needed <= {"model", "engine", "format", "inner"}
+        # What cannot be guessed: a model's name, what runs it, how it is asked, a strategy inside another, a policy.
+        assert needed <= {"model", "engine", "format", "inner", "policy"}
 
 
 def test_a_kind_is_made_from_a_name_or_a_mapping() -> None:
@@ -38,7 +38,7 @@ def test_a_kind_is_made_from_a_name_or_a_mapping() -> None:
     ("spec", "message"),
     [
         ("bean", r"strategy: .*'bean'; did you mean 'beam'\?"),
-        ({"n": 3}, r"strategy\.kind is missing; valid: ab-mcts, adaptive, beam"),
+        ({"n": 3}, r"strategy\.kind is missing; valid: ab-mcts, adaptive, auto"),
         ({"kind": "beam", "widht": 2}, r"strategy: unknown key 'widht'; did you mean 'width'\?"),
         ({"kind": "beam", "n": 4, "width": 8}, r"strategy: width is 8"),
         (7, r"strategy: expected a name or a mapping"),

@@ -26,6 +26,7 @@ from outthink.strategies import Strategy
 from outthink.strategies.ab_mcts import AbMcts
 from outthink.strategies.adaptive import Adaptive
 from outthink.strategies.aggregation import RecursiveAggregation
+from outthink.strategies.auto import Auto
 from outthink.strategies.beam import Beam
 from outthink.strategies.budget_forcing import BudgetForcing
 from outthink.strategies.deepconf import DeepConf
@@ -55,6 +56,7 @@ from outthink.verifiers import Scores, Verifier
 __all__ = [
     "AbMcts",
     "Adaptive",
+    "Auto",
     "Beam",
     "Budget",
     "BudgetExhausted",

@@ -24,9 +24,9 @@ from outthink.registry import Group, make_engine, make_strategy, make_verifier
 from outthink.select import Select
 from outthink.solver import Solution, Solver
 from outthink.terminal.consoles import print_error, show_log, stderr, stdout
+from outthink.terminal.formats import Format
 from outthink.terminal.resumable import kept, resumable
 from outthink.terminal.settings import settings, spec
-from outthink.terminal.table import Format
 
 __all__ = ["app", "main"]
 

@@ -1,6 +1,7 @@
 """Strategies as parts of strategies, and the laws that every registered strategy keeps."""
 
 import asyncio
+import pathlib
 import time
 from dataclasses import replace
 
@@ -40,6 +41,7 @@ VARIANTS: list[dict[str, object]] = [
     {"kind": "particles", "n": 8, "entropic": True},
     {"kind": "particle-gibbs", "n": 8, "iterations": 2},
     {"kind": "rebase", "n": 8, "rounding": "code"},
+    {"kind": "auto", "n": 16, "policy": str(pathlib.Path(__file__).parents[1] / "policy.yaml")},
 ]
 
 

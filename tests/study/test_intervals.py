@@ -1,11 +1,21 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outthink.study.intervals import accuracy_interval, estimates, paired_interval
+from outthink.study.intervals import (
+    accuracy_estimates,
+    accuracy_interval,
+    estimates,
+    hierarchical_interval,
+    mean_estimates,
+    paired_interval,
+    ratio_estimates,
+    spread,
+)
 
 
 @pytest.mark.parametrize(
@@ -15,6 +25,7 @@ def test_wilsons_interval_on_published_figures(right: int, n: int, expected: tup
     assert accuracy_interval([1.0] * right + [0.0] * (n - right)) == pytest.approx(expected, abs=5e-4)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=40))
 def test_an_interval_holds_its_mean_and_stays_in_bounds(values: list[float]) -> None:
     low, high = accuracy_interval(values)
@@ -61,3 +72,55 @@ def test_what_is_not_defined_has_no_estimate() -> None:
 def test_draws_in_which_a_figure_is_not_defined_are_left_out() -> None:
     (known,) = estimates(4, lambda drawn: [1.0 if 0 in drawn else math.nan])
     assert known == (1.0, (1.0, 1.0))
+
+
+def test_many_figures_at_once_have_the_intervals_of_each_alone() -> None:
+    rng = np.random.default_rng(0)
+    shares, single = rng.integers(5, size=60) / 4, rng.integers(2, size=60).astype(float)
+    columns = np.stack([shares, single, single - shares], axis=1)
+    first, second, _ = accuracy_estimates(columns)
+    assert first.interval == pytest.approx(accuracy_interval(shares.tolist()))
+    assert second.interval == pytest.approx(accuracy_interval(single.tolist()))
+    assert mean_estimates(columns)[2].interval == pytest.approx(paired_interval(single.tolist(), shares.tolist()))
+
+
+def test_differences_of_single_results_are_no_proportions() -> None:
+    differences = np.array([1.0] * 5 + [0.0] * 25)[:, None]
+    assert mean_estimates(differences)[0].interval != accuracy_estimates(differences)[0].interval
+
+
+def test_a_figure_counts_the_problems_that_have_a_part_in_it() -> None:
+    values = np.full((20, 3), np.nan)
+    values[:10, 0] = [0.0, 0.5] * 5
+    values[3, 1] = 0.25
+    whole, lone, nothing = mean_estimates(values)
+    (alone,) = mean_estimates(values[:10, :1])
+    assert whole.value == alone.value == 0.25
+    assert whole.interval == pytest.approx(alone.interval, abs=0.03)
+    assert lone == (0.25, None) and nothing == (None, None)
+    assert ratio_estimates(np.zeros((0, 1)), np.zeros((0, 1))) == [(None, None)]
+
+
+def test_of_one_problem_nothing_is_known() -> None:
+    assert accuracy_interval([0.5]) == (0.0, 1.0)
+    assert paired_interval([0.5], [0.25]) == (-1.0, 1.0)
+    assert hierarchical_interval(np.array([[0.5, 1.0]])) is None
+
+
+def test_the_spread_is_parted_into_problems_and_seeds() -> None:
+    rng = np.random.default_rng(1)
+    chances = rng.beta(2, 2, size=(4000, 1))
+    found = spread((rng.random((4000, 5)) < chances).astype(float))
+    assert found is not None
+    # Of Beta(2, 2): variance 1/20, and mean p (1 - p) 1/5.
+    assert found.between == pytest.approx(0.05, abs=0.006)
+    assert found.within == pytest.approx(0.2, abs=0.006)
+    assert found.of_means(4) == pytest.approx(found.between + found.within / 4)
+
+
+def test_the_spread_wants_seeds_and_problems() -> None:
+    assert spread(np.array([[1.0], [0.0]])) is None
+    assert spread(np.array([[1.0, 0.0]])) is None
+    # Alike problems: chance must not make their spread negative.
+    found = spread(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, np.nan]]))
+    assert found is not None and found.between >= 0 and found.within == pytest.approx(0.5)

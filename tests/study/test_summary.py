@@ -38,6 +38,11 @@ def test_only_selections_that_read_scores_pay_the_verifier() -> None:
     assert (by_weight.cost.verifier.scored_tokens, by_weight.cost.flops) == (6, 6.0)
 
 
+def test_a_strategy_that_reads_scores_pays_the_verifier_whatever_selects() -> None:
+    (row,) = summarise([result("beam", "1", True)], [("beam", "majority")], {"beam"})
+    assert row.cost.verifier.scored_tokens == 6
+
+
 def test_a_failed_search_is_wrong_and_counted() -> None:
     rows = summarise([result("a", "1", True), result("a", "2", None, error="EngineError: dead")], [("a", "majority")])
     assert (rows[0].accuracy, rows[0].failed, rows[0].short) == (0.5, 1, 0)

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,11 @@ from outthink.strategies import Pool
 from outthink.strategies.sample import Sample
 from outthink.study.sweep import Place, budget_place, resized, seats
 
-REQUIRED = {"lookahead": {"inner": "beam"}, "granularity": {"inner": {"kind": "rebase"}}}
+REQUIRED = {
+    "auto": {"policy": str(Path(__file__).parents[1] / "policy.yaml")},
+    "lookahead": {"inner": "beam"},
+    "granularity": {"inner": {"kind": "rebase"}},
+}
 
 
 @pytest.mark.parametrize("kind", kinds("strategies"))

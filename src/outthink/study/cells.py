@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from outthink.seeding import derive
 from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Select, aggregate
+from outthink.study import axes
+from outthink.study.axes import AXES, Axis, Prices
 from outthink.study.outcomes import Outcome, Solved
-from outthink.study.pools import ballots, chance
+from outthink.study.pools import Ballots, ballots, chance
 
-__all__ = ["AXES", "Axis", "Cell", "Method", "cells"]
-
-Axis = Literal["samples", "tokens", "flops", "seconds"]
-AXES: tuple[Axis, ...] = ("samples", "tokens", "flops", "seconds")
+__all__ = ["Cell", "Method", "cells", "empty", "expense", "is_right", "pool_ballots", "reads_scores", "score_of"]
 
 
 class Method(NamedTuple):
@@ -61,6 +60,7 @@ def cells(
     budgets: Sequence[int],
     problems: Sequence[str],
     seeds: Sequence[int],
+    prices: Prices | None = None,
 ) -> list[Cell]:
     """What each method was worth at each budget.
 
@@ -70,6 +70,7 @@ def cells(
         budgets: what pools are cut to, as far as they reach; other series have the budgets they were run with.
         problems: ids, for the rows.
         seeds: for the columns.
+        prices: of the models' work; None leaves the money unknown.
     """
     series: dict[tuple[str, str], list[Outcome]] = {}
     # Of several pools the largest, which comes last, says most.
@@ -83,58 +84,75 @@ def cells(
         for outcome in series.get((method.run, method.strategy), ()):
             place = rows[outcome.problem], columns[outcome.seed]
             for n, value in _worth(outcome, method, budgets):
-                cell = made.setdefault(n, _empty(method, n, (len(rows), len(columns))))
+                cell = made.setdefault(n, empty(method, n, (len(rows), len(columns))))
                 cell.accuracy[place] = value if outcome.graded else np.nan
-                for axis, spent in _expense(outcome, n, scored=method.selection in NEEDS_SCORES).items():
+                for axis, spent in expense(outcome, n, scored=reads_scores(outcome, method), prices=prices).items():
                     cell.costs[axis][place] = spent
         found += [made[n] for n in sorted(made)]
     return found
 
 
-def _empty(method: Method, n: int, shape: tuple[int, int]) -> Cell:
+def empty(method: Method, n: int, shape: tuple[int, int]) -> Cell:
+    """A cell without any result yet, for so many problems and seeds."""
     nothing = np.full(shape, np.nan)
     return Cell(method=method, n=n, accuracy=nothing, costs={axis: nothing.copy() for axis in AXES})
 
 
 def _worth(outcome: Outcome, method: Method, budgets: Sequence[int]) -> Iterator[tuple[int, float]]:
     """At each budget the outcome tells of, the chance that the method's answer is right."""
-    solved = outcome.solved
-    scores = [_score(each, method.aggregate) for each in solved]
     if not outcome.pooled:
-        yield outcome.n, float(_right(solved, scores, method))
+        yield outcome.n, float(is_right(outcome.solved, method))
         return
-    pool = ballots([each.key for each in solved], [bool(each.correct) for each in solved], scores)
+    # Samples that were cut are among those that are drawn: they state no answer.
+    cut: list[Solved | None] = [None] * (outcome.n - len(outcome.solved))
+    pool = pool_ballots([*outcome.solved, *cut], method.aggregate)
     rng = np.random.default_rng(derive(outcome.seed, zlib.crc32(outcome.problem.encode())))
     for n in budgets:
         if n <= outcome.n:
             yield n, chance(pool, n, method.selection, rng)
 
 
-def _right(solved: Sequence[Solved], scores: Sequence[float | None], method: Method) -> bool:
+def is_right(solved: Sequence[Solved], method: Method) -> bool:
+    """Whether the answer that a method chooses from finished solutions is right."""
     if method.selection == "oracle":
         return any(each.correct for each in solved)
     candidates = [
-        Candidate(answer=each.key, key=each.key, score=score, weight=each.weight)
-        for each, score in zip(solved, scores, strict=True)
+        Candidate(answer=each.key, key=each.key, score=score_of(each, method.aggregate), weight=each.weight)
+        for each in solved
     ]
     # As in a search: what was stopped before anything had a score is put to the vote.
-    scored = method.selection not in NEEDS_SCORES or any(score is not None for score in scores)
+    scored = method.selection not in NEEDS_SCORES or any(candidate.score is not None for candidate in candidates)
     chosen = SELECTIONS[method.selection if scored else "majority"](candidates).key
     return any(each.correct for each in solved if each.key == chosen)
 
 
-def _score(solved: Solved, how: Aggregate | None) -> float | None:
+def pool_ballots(seats: Sequence[Solved | None], how: Aggregate | None) -> Ballots:
+    """A pool's solutions as arrays, in their order; None is one that was not finished."""
+    return ballots(
+        [None if each is None else each.key for each in seats],
+        [each is not None and bool(each.correct) for each in seats],
+        [None if each is None else score_of(each, how) for each in seats],
+    )
+
+
+def score_of(solved: Solved, how: Aggregate | None) -> float | None:
+    """A solution's step scores as one number; None where it has none, or none is read."""
     return aggregate(solved.scores, how) if solved.scores and how is not None else None
 
 
-def _expense(outcome: Outcome, n: int, *, scored: bool) -> dict[Axis, float]:
-    """What `n` of a pool's solutions cost on average, or the whole search: what is shared is paid once."""
-    share = n / outcome.n if outcome.pooled else 1.0
-    engine, shared = outcome.cost.engine, outcome.shared.engine
-    flops = shared.flops + share * (engine.flops - shared.flops) + scored * share * outcome.cost.verifier.flops
-    return {
-        "samples": float(n),
-        "tokens": share * engine.generated_tokens,
-        "flops": flops if engine.flops else np.nan,
-        "seconds": outcome.seconds if share == 1.0 else np.nan,
-    }
+def reads_scores(outcome: Outcome, method: Method) -> bool:
+    """Whether a method needs the verifier: for its search, or for its selection."""
+    return outcome.ranks or method.selection in NEEDS_SCORES
+
+
+def expense(outcome: Outcome, n: int, *, scored: bool, prices: Prices | None) -> dict[Axis, float]:
+    """What a search cost, or `n` of a pool's solutions on average.
+
+    Args:
+        outcome: the search.
+        n: solutions; those of the whole search where it is no pool.
+        scored: whether the verifier is paid.
+        prices: of the models' work; None leaves the money unknown.
+    """
+    pool = outcome.n if outcome.pooled else None
+    return axes.expense(outcome.account, outcome.seconds, prices, n=n, pool=pool, scored=scored)

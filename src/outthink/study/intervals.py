@@ -7,9 +7,27 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import NamedTuple
 
-__all__ = ["Estimate", "Interval", "accuracy_interval", "estimates", "paired_interval"]
+import numpy as np
+from numpy.typing import NDArray
+
+from outthink.study.bootstrap import over_seeds, quantiles, ratios, two_stage
+
+__all__ = [
+    "Estimate",
+    "Interval",
+    "Spread",
+    "accuracy_estimates",
+    "accuracy_interval",
+    "estimates",
+    "hierarchical_interval",
+    "mean_estimates",
+    "paired_interval",
+    "ratio_estimates",
+    "spread",
+]
 
 _Z = 1.959964
+# Where figures are computed anew for each draw, by a function of the caller's.
 _RESAMPLES = 2000
 
 
@@ -27,27 +45,114 @@ class Estimate(NamedTuple):
     interval: Interval | None
 
 
+class Spread(NamedTuple):
+    """Where the spread of results comes from, as variances.
+
+    Args:
+        between: of what problems are worth in the long run: more problems help against it, more seeds do not.
+        within: of one result around that, on average over problems: more seeds help, and so do more problems.
+    """
+
+    between: float
+    within: float
+
+    def of_means(self, seeds: int) -> float:
+        """The variance among problems of means over so many seeds."""
+        return self.between + self.within / seeds
+
+
 def accuracy_interval(per_problem: Sequence[float]) -> Interval:
     """An interval for the mean of per-problem accuracies.
 
-    Wilson's score interval where each problem was tried once; else a percentile bootstrap over problems, since results
-    of one problem are alike.
+    Wilson's score interval where each problem was tried once; else a bootstrap over problems.
 
     Args:
         per_problem: each problem's share of right results, in [0, 1].
     """
     if all(value in (0.0, 1.0) for value in per_problem):
         return _wilson(sum(per_problem), len(per_problem))
-    return _bootstrap(per_problem)
+    return _mean_interval(per_problem) or Interval(0.0, 1.0)
 
 
 def paired_interval(first: Sequence[float], second: Sequence[float]) -> Interval:
-    """A percentile-bootstrap interval for the mean difference `first - second` over the same problems, in one order."""
-    return _bootstrap([a - b for a, b in zip(first, second, strict=True)])
+    """A bootstrap interval for the mean difference `first - second` over the same problems, in one order."""
+    return _mean_interval([a - b for a, b in zip(first, second, strict=True)]) or Interval(-1.0, 1.0)
+
+
+def mean_estimates(values: NDArray[np.float64]) -> list[Estimate]:
+    """Means over problems, of differences for instance, with bootstrap intervals, all from the same draws.
+
+    Args:
+        values: shape (problems, figures), a mean over seeds each; NaN where a problem has no part in a figure.
+    """
+    known = ~np.isnan(values)
+    return ratio_estimates(np.where(known, values, 0.0), known.astype(np.float64))
+
+
+def accuracy_estimates(values: NDArray[np.float64]) -> list[Estimate]:
+    """Mean accuracies; as `mean_estimates`, but with Wilson's interval where each problem was tried once."""
+    known, found = ~np.isnan(values), mean_estimates(values)
+    single = (np.isin(values, (0.0, 1.0)) | ~known).all(axis=0) & known.any(axis=0)
+    for figure in np.flatnonzero(single):
+        column = values[known[:, figure], figure]
+        found[figure] = Estimate(float(column.mean()), _wilson(float(column.sum()), len(column)))
+    return found
+
+
+def ratio_estimates(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> list[Estimate]:
+    """One sum over problems divided by another, with bootstrap intervals, all from the same draws.
+
+    Args:
+        sums: what each problem adds to each figure's numerator; shape (problems, figures).
+        counts: what it adds to the denominator.
+    """
+    problems = (counts > 0).sum(axis=0)
+    found = []
+    for figure, (low, high) in enumerate(quantiles(ratios(sums, counts), problems).T.tolist()):
+        value = float(sums[:, figure].sum() / counts[:, figure].sum()) if problems[figure] else None
+        found.append(Estimate(value, Interval(low, high) if problems[figure] > 1 else None))
+    return found
+
+
+def hierarchical_interval(values: NDArray[np.float64]) -> Interval | None:
+    """An interval for a mean from problems drawn with replacement, and seeds within each: wider than need be.
+
+    See `outthink.study.bootstrap.two_stage` for why the other intervals draw problems only.
+
+    Args:
+        values: shape (problems, seeds); NaN where there is no result.
+    """
+    problems = int((~np.isnan(values)).any(axis=1).sum())
+    if problems < 2:
+        return None
+    return Interval(*map(float, quantiles(two_stage(values)[:, None], np.array([problems]))[:, 0]))
+
+
+def spread(values: NDArray[np.float64]) -> Spread | None:
+    """Where the spread of results comes from; None where no problem was tried with two seeds, or only one problem was.
+
+    Miller (2024, arXiv 2411.00640) names both parts; this is the usual analysis of variance.
+
+    Args:
+        values: shape (problems, seeds); NaN where there is no result.
+    """
+    known = ~np.isnan(values)
+    seeds = known.sum(axis=1)
+    values, known, seeds = values[seeds > 0], known[seeds > 0], seeds[seeds > 0]
+    free = int((seeds - 1).sum())
+    if free < 1 or len(values) < 2:
+        return None
+    means = over_seeds(values)
+    within = float((np.where(known, values - means[:, None], 0.0) ** 2).sum() / free)
+    # What seeds alone would make the means differ by is taken off; chance may make it more than there is.
+    between = max(0.0, float(means.var(ddof=1)) - within * float((1 / seeds).mean()))
+    return Spread(between, within)
 
 
 def estimates(groups: int, figures: Callable[[Sequence[int]], Sequence[float]]) -> list[Estimate]:
-    """Figures of data that come in groups, with percentile-bootstrap intervals: whole groups are drawn, all at once.
+    """Figures of data that come in groups, with bootstrap intervals: whole groups are drawn, all at once.
+
+    For figures that are no mean or ratio of sums: they are computed anew for every draw.
 
     Args:
         groups: how many there are; of a single one no interval can be said.
@@ -55,15 +160,20 @@ def estimates(groups: int, figures: Callable[[Sequence[int]], Sequence[float]]) 
             where one is not defined.
     """
     rng, everything = Random(0), range(groups)
+    values = figures(everything)
     draws = [figures(rng.choices(everything, k=groups)) for _ in range(_RESAMPLES if groups > 1 else 0)]
-    found = []
-    for place, value in enumerate(figures(everything)):
-        drawn = [each for draw in draws if not math.isnan(each := draw[place])]
-        if math.isnan(value):
-            found.append(Estimate(None, None))
-        else:
-            found.append(Estimate(value, _percentiles(drawn) if drawn else None))
-    return found
+    if not draws:
+        return [Estimate(None if math.isnan(value) else value, None) for value in values]
+    ends = quantiles(np.array(draws, dtype=np.float64), np.full(len(values), groups)).T.tolist()
+    return [
+        Estimate(None, None) if math.isnan(value) else Estimate(value, None if math.isnan(low) else Interval(low, high))
+        for value, (low, high) in zip(values, ends, strict=True)
+    ]
+
+
+def _mean_interval(values: Sequence[float]) -> Interval | None:
+    column = np.array(values, dtype=np.float64)[:, None]
+    return ratio_estimates(column, np.ones_like(column))[0].interval
 
 
 def _wilson(right: float, n: int) -> Interval:
@@ -73,14 +183,3 @@ def _wilson(right: float, n: int) -> Interval:
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
-
-
-def _bootstrap(values: Sequence[float]) -> Interval:
-    # A fixed seed: the same results always print the same interval.
-    rng, n = Random(0), len(values)
-    return _percentiles([math.fsum(rng.choices(values, k=n)) / n for _ in range(_RESAMPLES)])
-
-
-def _percentiles(drawn: Sequence[float]) -> Interval:
-    drawn, last = sorted(drawn), len(drawn) - 1
-    return Interval(drawn[round(0.025 * last)], drawn[round(0.975 * last)])

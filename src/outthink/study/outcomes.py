@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -14,10 +14,13 @@ from outthink.grade import Grader
 from outthink.options import make
 from outthink.problems import Problem
 from outthink.runs.recipe import StrategyEntry, parse_recipe
-from outthink.runs.store import Result, Store
+from outthink.runs.store import Result, Store, Unit
 from outthink.sandbox import Sandbox
 from outthink.select import Candidate
+from outthink.shape import Shape
 from outthink.strategies import Pool
+from outthink.study.account import Account, account
+from outthink.study.axes import machine_seconds
 from outthink.study.sweep import seats
 from outthink.tree import Path, Tree
 
@@ -56,9 +59,10 @@ class Outcome:
         problem: its id.
         graded: whether the problem has an answer or tests to be right by.
         solved: its finished solutions that vote, in the order of writing; none if it failed.
-        shared: what its solutions share, the prompt's cost.
-        cost: all that was spent.
-        seconds: wall-clock, with other searches in flight beside it.
+        ranks: whether the strategy itself reads scores, whatever selects among its solutions.
+        account: what its models did.
+        cost: all that was billed.
+        seconds: its share of the machine's time, see `machine_seconds`.
         error: why it failed; None if it did not.
     """
 
@@ -70,7 +74,8 @@ class Outcome:
     problem: str
     graded: bool
     solved: tuple[Solved, ...]
-    shared: Cost
+    ranks: bool
+    account: Account
     cost: Cost
     seconds: float
     error: str | None
@@ -94,10 +99,12 @@ async def read_outcomes(
         UsageError: programs have to be run to grade them, and cannot be.
     """
     recipe = parse_recipe(json.loads(store.recipe()), str(store.folder))
-    entries = {entry.name: entry for entry in recipe.strategies}
     sandbox = make(Sandbox, recipe.sandbox, "sandbox")
     problems = {problem.id: problem for problem in store.problems()}
     results = sorted(store.results(), key=lambda result: result.unit.problem)
+    took = machine_seconds([(result.began, result.ended) for result in results])
+    seconds = {result.unit: share for result, share in zip(results, took, strict=True)}
+    read = _Reader(run, {entry.name: entry for entry in recipe.strategies}, store.models(), seconds)
     found: list[Outcome] = []
     for name, group in groupby(results, key=lambda result: result.unit.problem):
         trees = [(result, store.tree(result.unit)) for result in group]
@@ -105,7 +112,7 @@ async def read_outcomes(
         grades = await _grades(problems[name], [each for one in said for _, each in one], grader, sandbox)
         for (result, tree), solutions in zip(trees, said, strict=True):
             solved = tuple(_solved(path, grades[each.key]) for path, each in solutions)
-            found.append(_outcome(run, entries[result.unit.strategy], problems[name], result, tree, solved))
+            found.append(read.outcome(problems[name], result, tree, solved))
         watch(len(found), len(results))
     return found
 
@@ -164,20 +171,28 @@ async def _right(problem: Problem, answer: str, grader: Grader, sandbox: Sandbox
     return None if problem.answer is None else await grader.equivalent(problem.answer, answer)
 
 
-def _outcome(
-    run: str, entry: StrategyEntry, problem: Problem, result: Result, tree: Tree, solved: tuple[Solved, ...]
-) -> Outcome:
-    return Outcome(
-        run=run,
-        strategy=series_name(entry),
-        n=seats(entry.strategy),
-        pooled=isinstance(entry.strategy, Pool),
-        seed=result.unit.seed,
-        problem=problem.id,
-        graded=_graded(problem),
-        solved=solved,
-        shared=tree.root.cost,
-        cost=result.cost,
-        seconds=result.ended - result.began,
-        error=result.error,
-    )
+class _Reader(NamedTuple):
+    """What the searches of one run have in common."""
+
+    run: str
+    entries: Mapping[str, StrategyEntry]
+    models: Mapping[str, Shape | None]
+    seconds: Mapping[Unit, float]
+
+    def outcome(self, problem: Problem, result: Result, tree: Tree, solved: tuple[Solved, ...]) -> Outcome:
+        entry = self.entries[result.unit.strategy]
+        return Outcome(
+            run=self.run,
+            strategy=series_name(entry),
+            n=seats(entry.strategy),
+            pooled=isinstance(entry.strategy, Pool),
+            seed=result.unit.seed,
+            problem=problem.id,
+            graded=_graded(problem),
+            solved=solved,
+            ranks=entry.strategy.ranks,
+            account=account(tree, self.models),
+            cost=result.cost,
+            seconds=self.seconds[result.unit],
+            error=result.error,
+        )

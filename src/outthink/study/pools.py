@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from outthink.select import FREQUENT, Select
 __all__ = ["SUBSETS", "Ballots", "ballots", "chance", "chosen_right", "pass_at"]
 
 SUBSETS = 512
-"""Subsets drawn where no closed form is known: the error this leaves in a mean over problems is small beside theirs."""
+"""Subsets drawn where there are more and no closed form is known: the error left in a mean over problems is small."""
 
 # Binomial coefficients of more than this do not fit into a float.
 _EXACT = 1000
@@ -78,8 +79,10 @@ def chance(pool: Ballots, k: int, selection: Selection, rng: np.random.Generator
         return _majority(pool, k)
     if selection == "best" and (exact := _best(pool, k)) is not None:
         return exact
-    draws = 1 if k == n else SUBSETS
-    members = np.argsort(rng.random((draws, n)), axis=1)[:, :k]
+    if math.comb(n, k) <= SUBSETS:
+        members = np.array(list(combinations(range(n), k)))
+    else:
+        members = np.argsort(rng.random((SUBSETS, n)), axis=1)[:, :k]
     return float(chosen_right(pool, members, selection).mean())
 
 

@@ -12,6 +12,7 @@
       - {kind: beam, width: sqrt, name: beam-sqrt}
     seeds: [0, 1]
     baseline: {strategy: sample, selection: majority}
+    prices: {engine: {input: 0.05, output: 0.2}, hour: 1.5}    # per million tokens, and of the machine
 
 `problems`, `budgets` and `strategies` are required. It becomes an ordinary recipe for every engine with every verifier.
 A strategy is run once at each budget, its `n` (`sweep.py`); a pool, whose solutions are independent, once at the
@@ -34,12 +35,13 @@ from outthink.registry import make_engine, make_verifier, read_spec
 from outthink.runs.recipe import Recipe, StrategyEntry, parse_entry, parse_recipe, read_recipe
 from outthink.select import Aggregate, Select
 from outthink.strategies import Pool
+from outthink.study.axes import Prices, read_prices
 from outthink.study.sweep import budget_place, resized, seats
 
 __all__ = ["Baseline", "LeftOut", "Series", "StudyRecipe", "load_study_recipe", "parse_study_recipe"]
 
 _SHARED = ("problems", "prompt", "partners", "sandbox", "sampling", "seeds", "in_flight")
-_KEYS = (*_SHARED, "engine", "engines", "verifier", "verifiers", "budgets", "strategies", "baseline")
+_KEYS = (*_SHARED, "engine", "engines", "verifier", "verifiers", "budgets", "strategies", "baseline", "prices")
 _OWN = ("name", "select", "aggregate", "budget")
 
 
@@ -97,6 +99,7 @@ class StudyRecipe:
         series: what is compared, in the order given.
         budgets: N, ascending.
         baseline: what the others are compared with.
+        prices: of the models' work; None leaves the money unknown.
         left_out: what the strategies' own checks refuse.
         text: the recipe as JSON, in its own order.
     """
@@ -105,6 +108,7 @@ class StudyRecipe:
     series: tuple[Series, ...]
     budgets: tuple[int, ...]
     baseline: Baseline
+    prices: Prices | None
     left_out: tuple[LeftOut, ...]
     text: str
 
@@ -133,6 +137,7 @@ def parse_study_recipe(data: object, where: str) -> StudyRecipe:
         series=series,
         budgets=budgets,
         baseline=_baseline(given.get("baseline"), series),
+        prices=read_prices(given["prices"], "prices") if "prices" in given else None,
         left_out=tuple(refused for each in written for refused in each.left_out),
         text=json.dumps(given, default=str),
     )

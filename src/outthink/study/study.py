@@ -14,8 +14,10 @@ from outthink.registry import make_verifier
 from outthink.runs.recipe import Recipe, StrategyEntry, parse_recipe
 from outthink.runs.store import Store
 from outthink.select import NEEDS_SCORES, Aggregate
+from outthink.study.axes import Prices
 from outthink.study.cells import Cell, Method, cells
 from outthink.study.outcomes import Outcome, read_outcomes, series_name
+from outthink.study.sweep import seats
 
 __all__ = ["Study", "load_study"]
 
@@ -29,12 +31,14 @@ class Study:
         seeds: the columns of every cell.
         outcomes: all searches.
         cells: every method at every budget.
+        prices: of the models' work; None where nobody told.
     """
 
     problems: tuple[Problem, ...]
     seeds: tuple[int, ...]
     outcomes: tuple[Outcome, ...]
     cells: tuple[Cell, ...]
+    prices: Prices | None = None
 
     def pool(self, run: str) -> dict[tuple[str, int], Outcome]:
         """Of a run's independent solutions the largest set there is, for each problem and seed."""
@@ -49,6 +53,8 @@ class Study:
 async def load_study(
     folders: Mapping[str, Path],
     budgets: Sequence[int] | None = None,
+    aggregates: Mapping[str, Sequence[Aggregate | None]] | None = None,
+    prices: Prices | None = None,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Study:
     """Read runs and work out what they were worth; no model is asked.
@@ -56,6 +62,9 @@ async def load_study(
     Args:
         folders: of the runs, by the labels of their engines and verifiers.
         budgets: what pools are cut to; powers of 2 up to the largest pool if None.
+        aggregates: ways to make step scores one number, by series; None is the verifier's own. A series that is left
+            out has that of its entry in the run's recipe.
+        prices: of the models' work; None leaves the money unknown.
         watch: told how many of how many searches are read, run by run.
 
     Raises:
@@ -71,7 +80,9 @@ async def load_study(
                     raise StoreError(f"{folder}: is over other problems than {next(iter(folders.values()))}")
                 problems = store.problems()
                 recipe = parse_recipe(json.loads(store.recipe()), str(folder))
-                methods += [method for entry in recipe.strategies for method in _methods(label, recipe, entry)]
+                for entry in recipe.strategies:
+                    hows = (aggregates or {}).get(series_name(entry), (entry.aggregate,))
+                    methods += _methods(label, entry, [how or _own_aggregate(recipe) for how in hows])
                 outcomes += await read_outcomes(store, label, grader, watch)
     seeds = sorted({outcome.seed for outcome in outcomes})
     made = cells(
@@ -80,16 +91,22 @@ async def load_study(
         budgets or _powers(max((outcome.n for outcome in outcomes if outcome.pooled), default=1)),
         [problem.id for problem in problems],
         seeds,
+        prices,
     )
-    return Study(problems=tuple(problems), seeds=tuple(seeds), outcomes=tuple(outcomes), cells=tuple(made))
+    return Study(
+        problems=tuple(problems), seeds=tuple(seeds), outcomes=tuple(outcomes), cells=tuple(made), prices=prices
+    )
 
 
-def _methods(run: str, recipe: Recipe, entry: StrategyEntry) -> list[Method]:
+def _methods(run: str, entry: StrategyEntry, aggregates: Sequence[Aggregate]) -> list[Method]:
     """What can be made of an entry's searches: its selections, and what none of them can beat."""
-    how = entry.aggregate or _own_aggregate(recipe)
     series = series_name(entry)
-    chosen = [Method(run, series, each, how if each in NEEDS_SCORES else None) for each in entry.select]
-    return [*chosen, Method(run, series, "oracle", None)]
+    chosen = [
+        Method(run, series, selection, how)
+        for selection in entry.select
+        for how in (aggregates if selection in NEEDS_SCORES else [None])
+    ]
+    return [*chosen, Method(run, series, "oracle", None)] if seats(entry.strategy) > 1 else chosen
 
 
 def _own_aggregate(recipe: Recipe) -> Aggregate:

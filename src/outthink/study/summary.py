@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from outthink.cost import Cost, Usage
@@ -25,7 +25,7 @@ class Row:
         gain: mean difference to the first row, and its 95 % interval over the same problems; None for the first row.
         failed: searches that ended in an error.
         short: searches that did not fail and yet left fewer finished solutions than the most that any left.
-        cost: mean per search. A selection that reads no scores is not charged for the verifier.
+        cost: mean per search. Where neither strategy nor selection reads scores, the verifier is not charged for.
         seconds: wall-clock per search, with others in flight beside it.
     """
 
@@ -41,8 +41,14 @@ class Row:
     seconds: float
 
 
-def summarise(results: Sequence[Result], names: Sequence[tuple[str, str]]) -> list[Row]:
-    """Rows for (strategy, selection) pairs, in the order given; those without results are left out."""
+def summarise(results: Sequence[Result], names: Sequence[tuple[str, str]], ranking: Collection[str] = ()) -> list[Row]:
+    """Rows for (strategy, selection) pairs, in the order given; those without results are left out.
+
+    Args:
+        results: of one run.
+        names: the pairs.
+        ranking: the strategies that read scores themselves.
+    """
     rows: list[Row] = []
     first: dict[str, float] = {}
     for strategy, selection in names:
@@ -50,13 +56,20 @@ def summarise(results: Sequence[Result], names: Sequence[tuple[str, str]]) -> li
         if not mine:
             continue
         accuracies = _accuracies(mine, selection)
-        rows.append(_row(strategy, selection, mine, accuracies, first))
+        judged = strategy in ranking or selection in NEEDS_SCORES
+        rows.append(_row(strategy, selection, mine, accuracies, first, judged=judged))
         first = first or accuracies
     return rows
 
 
 def _row(
-    strategy: str, selection: str, mine: list[Result], accuracies: dict[str, float], first: dict[str, float]
+    strategy: str,
+    selection: str,
+    mine: list[Result],
+    accuracies: dict[str, float],
+    first: dict[str, float],
+    *,
+    judged: bool,
 ) -> Row:
     values = list(accuracies.values())
     shared = [problem for problem in accuracies if problem in first]
@@ -67,7 +80,7 @@ def _row(
     done = [result for result in mine if result.error is None]
     most = max((result.leaves for result in done), default=0)
     total = sum((result.cost for result in mine), Cost())
-    verifier = total.verifier if selection in NEEDS_SCORES else Usage()
+    verifier = total.verifier if judged else Usage()
     return Row(
         strategy=strategy,
         selection=selection,

@@ -9,10 +9,11 @@ from outthink.options import nearest
 from outthink.problems import Problem
 from outthink.runs import Store
 from outthink.runs.recipe import parse_recipe
-from outthink.study import summarise
+from outthink.study.summary import summarise
 from outthink.terminal.consoles import stdout
+from outthink.terminal.formats import Format
 from outthink.terminal.results import answers_view, failures_view, problem_view
-from outthink.terminal.table import Format, table_json, table_markdown, table_view
+from outthink.terminal.table import table_json, table_markdown, table_view
 
 __all__ = ["Folder"]
 
@@ -40,6 +41,7 @@ class Folder:
         entries = [entry for entry in recipe.strategies if strategy in (None, entry.name)]
         self._store = store
         self._names = [(entry.name, selection) for entry in entries for selection in entry.select]
+        self._ranking = {entry.name for entry in entries if entry.strategy.ranks}
         self._seeds = seeds
         chosen = {entry.name for entry in entries}
         self._results = [r for r in store.results() if r.unit.strategy in chosen and r.unit.seed in seeds]
@@ -50,12 +52,12 @@ class Folder:
 
     def print_table(self, form: Format) -> None:
         """The table, with a word on what is missing and what failed."""
-        rows = summarise(self._results, self._names)
+        rows = summarise(self._results, self._names, self._ranking)
         if form == "table":
-            stdout().print(table_view(rows, self._notes()))
+            stdout().print(table_view(rows, self.notes()))
             return
         # Not through rich, which would wrap long lines.
-        stdout().file.write((table_json(rows) if form == "json" else table_markdown(rows, self._notes())) + "\n")
+        stdout().file.write((table_json(rows) if form == "json" else table_markdown(rows, self.notes())) + "\n")
 
     def print_answers(self) -> None:
         """Every problem's answers, with the first seed where there are several."""
@@ -89,7 +91,8 @@ class Folder:
             f"{self._store.folder}: has no problem {name!r}; give an id, or a number from 1 to {len(problems)}"
         )
 
-    def _notes(self) -> list[str]:
+    def notes(self) -> list[str]:
+        """What is missing and what failed."""
         notes = []
         if self._done < self._total:
             notes.append(f"{self._done} of {self._total} searches are done; the run's own command goes on.")

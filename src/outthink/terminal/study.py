@@ -1,37 +1,182 @@
-"""A study's folder, looked at."""
+"""A study's table: every method at every budget. Also as Markdown and JSON."""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from outthink.errors import StoreError
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
 from outthink.runs import Store
-from outthink.study.carry_out import run_folder
-from outthink.study.recipe import StudyRecipe
+from outthink.study.axes import AXES, Axis
+from outthink.study.cells import Method
+from outthink.study.comparisons import Comparison
+from outthink.study.intervals import Estimate
+from outthink.study.lines import Line, study_lines
+from outthink.study.opening import Opened
 from outthink.terminal.consoles import stdout
 from outthink.terminal.folder import Folder
-from outthink.terminal.table import Format
+from outthink.terminal.formats import Format
+from outthink.terminal.numbers import NOTHING, count, percent, teraflop
 
-__all__ = ["show"]
+__all__ = ["estimate", "selected_by", "show_study", "study_json", "study_markdown", "study_view"]
+
+_WORDS = 2  # leading columns that are words, aligned left
+_UNITS: Mapping[Axis, str] = {
+    "samples": "N",
+    "tokens": "tokens",
+    "flops": "TFLOP",
+    "memory_flops": "TFLOP with memory",
+    "seconds": "seconds",
+    "money": "money",
+}
 
 
-def show(study: StudyRecipe, folder: Path, form: Format = "table") -> None:
-    """Print the table of every run of a study.
+def show_study(opened: Opened, form: Format = "table", axis: Axis = "samples") -> None:
+    """Print a study's tables, one for each engine and verifier.
 
     Args:
-        study: what is asked for.
-        folder: the study's own.
+        opened: the study.
         form: how.
-
-    Raises:
-        StoreError: there is no run of it in the folder.
+        axis: on which a method and the baseline it is compared with cost the same.
     """
-    folders = {label: run_folder(folder, label) for label in study.runs}
-    there = {label: run for label, run in folders.items() if run.is_dir()}
-    if not there:
-        raise StoreError(f"{folder}: no study here; carry it out without --offline")
-    for label, run in there.items():
-        if form != "json":
-            stdout().print(label)
-        with Store.read(run) as store:
-            Folder(store).print_table(form)
+    lines = study_lines(opened.study, opened.baselines, axis)
+    if form == "json":
+        stdout().file.write(study_json(lines) + "\n")
+        return
+    size = f"{count(len(opened.study.problems), 'problem')}, {count(len(opened.study.seeds), 'seed')}"
+    runs = {run: list(group) for run, group in groupby(lines, key=lambda line: line.method.run)}
+    tables = {f"{run}: {size}" if run else size: mine for run, mine in runs.items()}
+    notes = list(_notes(opened.folders))
+    if form == "table":
+        views = [study_view(mine, title) for title, mine in tables.items()]
+        stdout().print(Group(*views, Text(_legend(opened, axis), "dim"), *(Text(note, "yellow") for note in notes)))
+        return
+    # Not through rich, which would wrap long lines.
+    text = [study_markdown(mine, title) for title, mine in tables.items()]
+    stdout().file.write("\n\n".join([*text, _legend(opened, axis), *notes]) + "\n")
+
+
+def _notes(folders: Mapping[str, Path]) -> Iterator[str]:
+    for run, folder in folders.items():
+        with Store.read(folder) as store:
+            for note in Folder(store).notes():
+                yield f"{run}: {note}" if run else note
+
+
+def _legend(opened: Opened, axis: Axis) -> str:
+    names = dict.fromkeys(f"{each.strategy} {selected_by(each)}" for each in opened.baselines.values())
+    equal = "at the same N" if axis == "samples" else f"that costs no more {_UNITS[axis]}"
+    return (
+        "Means per search, over problems and seeds. Intervals are over problems. Of independent solutions, what N of "
+        f"them are worth is estimated from all. A gain is over {', '.join(names)} {equal}, paired by problem; p is "
+        'corrected for the number of comparisons (Holm). "any right" is what no selection can beat.'
+    )
+
+
+def study_view(lines: Sequence[Line], title: str) -> RenderableType:
+    """A table of lines, for 100 columns, under a title; costs that nobody knows are left out."""
+    axes = _known(lines)
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, title=title, title_justify="left")
+    for place, head in enumerate(_heads(axes)):
+        table.add_column(head, justify="left" if place < _WORDS else "right", no_wrap=place >= _WORDS)
+    for line in lines:
+        table.add_row(*map(Text, _row(line, axes)))
+    return table
+
+
+def study_markdown(lines: Sequence[Line], title: str) -> str:
+    """The table in Markdown; see `study_view`."""
+    axes = _known(lines)
+    heads = [head.replace("\n", " ") for head in _heads(axes)]
+    rule = ["---" if place < _WORDS else "---:" for place in range(len(heads))]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in [heads, rule, *(_row(line, axes) for line in lines)])
+    return f"{title}\n\n{table}"
+
+
+def study_json(lines: Sequence[Line]) -> str:
+    """The lines as JSON; shares are of 1, what is unknown is null."""
+    return json.dumps([_plain(line) for line in lines], indent=2)
+
+
+def selected_by(method: Method) -> str:
+    """What turns a method's solutions into an answer, as it is called in tables."""
+    selection = "any right" if method.selection == "oracle" else method.selection
+    return selection if method.aggregate is None else f"{selection} ({method.aggregate})"
+
+
+def estimate(given: Estimate, *, sign: bool = False) -> str:
+    """A figure in percent with its interval."""
+    if given.value is None:
+        return NOTHING
+    value = percent(given.value, sign=sign)
+    if given.interval is None:
+        return value
+    low, high = (percent(end, sign=sign, digits=0) for end in given.interval)
+    return f"{value} [{low}, {high}]"
+
+
+def _known(lines: Sequence[Line]) -> list[Axis]:
+    """The axes on which anything has a cost; N has a column of its own."""
+    return [axis for axis in AXES if axis != "samples" and any(not math.isnan(line.costs[axis]) for line in lines)]
+
+
+def _heads(axes: Sequence[Axis]) -> list[str]:
+    return [
+        "strategy",
+        "select",
+        "N",
+        "accuracy\n% [95 %]",
+        "gain\npoints [95 %]",
+        "p",
+        *(_UNITS[axis] for axis in axes),
+    ]
+
+
+def _row(line: Line, axes: Sequence[Axis]) -> list[str]:
+    gain = p = NOTHING
+    if line.comparison is not None:
+        gain = estimate(_gain(line.comparison), sign=True)
+        p = f"{line.comparison.adjusted:.2g}"
+    costs = [_cost(axis, line.costs[axis]) for axis in axes]
+    return [line.method.strategy, selected_by(line.method), str(line.n), estimate(line.accuracy), gain, p, *costs]
+
+
+def _gain(comparison: Comparison) -> Estimate:
+    return Estimate(comparison.difference, comparison.interval)
+
+
+def _cost(axis: Axis, value: float) -> str:
+    if math.isnan(value):
+        return NOTHING
+    if axis in ("flops", "memory_flops"):
+        return teraflop(value)
+    return f"{value:,.0f}" if axis == "tokens" or value >= 100 else f"{value:.3g}"
+
+
+def _plain(line: Line) -> dict[str, Any]:
+    other = line.comparison
+    return {
+        **line.method._asdict(),
+        "n": line.n,
+        "problems": line.problems,
+        "accuracy": line.accuracy.value,
+        "interval": line.accuracy.interval,
+        "costs": {axis: None if math.isnan(value) else value for axis, value in line.costs.items()},
+        "comparison": other
+        and {
+            "baseline": {**other.baseline._asdict(), "n": other.baseline_n},
+            "difference": other.difference,
+            "interval": other.interval,
+            "p_value": other.p_value,
+            "adjusted": other.adjusted,
+            "problems_needed": other.problems_needed,
+        },
+    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -16,9 +15,7 @@ from outthink.study.intervals import Interval
 from outthink.study.summary import Row
 from outthink.terminal.numbers import NOTHING, count, percent, teraflop
 
-__all__ = ["Format", "table_json", "table_markdown", "table_view"]
-
-Format = Literal["table", "markdown", "json"]
+__all__ = ["table_json", "table_markdown", "table_view"]
 
 _HEADS = (
     ("strategy", ""),

@@ -23,10 +23,10 @@ from outthink.registry import make_engine, make_strategy, make_verifier
 from outthink.runs.recipe import parse_recipe
 from outthink.runs.store import Store, Unit, Verdict
 from outthink.solver import Solver
-from outthink.study import summarise
 from outthink.study.interchange import Imported, import_completions
 from outthink.study.interchange.completions import Completion
 from outthink.study.interchange.importing import planted
+from outthink.study.summary import summarise
 from outthink.tree import Tree
 
 ADDED = "First 2 + 2.\n\nThe answer is 4."

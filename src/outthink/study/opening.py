@@ -1,0 +1,72 @@
+"""Opening studies: a study's folder, or that of a single run, read into what analyses work on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from outthink.errors import StoreError
+from outthink.study.carry_out import RECIPE, run_folder
+from outthink.study.cells import Method
+from outthink.study.recipe import StudyRecipe, parse_study_recipe
+from outthink.study.study import Study, load_study
+
+__all__ = ["Opened", "open_study"]
+
+
+class Opened(NamedTuple):
+    """A study, what its methods are compared with, and the folders of its runs, both by engine and verifier."""
+
+    study: Study
+    baselines: dict[str, Method]
+    folders: dict[str, Path]
+
+
+async def open_study(folder: Path, watch: Callable[[int, int], None] = lambda done, total: None) -> Opened:
+    """Read all that a folder holds; no model is asked.
+
+    Args:
+        folder: of a study, or of a run. A run's methods are compared with the majority of its samples.
+        watch: told how many of how many searches are read, run by run.
+
+    Raises:
+        StoreError: there is neither.
+    """
+    file = folder / RECIPE
+    if not file.is_file():
+        study = await load_study({"": folder}, watch=watch)
+        return Opened(study, _baselines(study, None), {"": folder})
+    recipe = parse_study_recipe(json.loads(file.read_text(encoding="utf-8")), str(file))
+    folders = {label: run_folder(folder, label) for label in recipe.runs}
+    there = {label: run for label, run in folders.items() if (run / "run.db").is_file()}
+    if not there:
+        raise StoreError(f"{folder}: this study has no results yet; carry it out with `outthink study`")
+    study = await load_study(
+        there,
+        recipe.budgets,
+        {series.name: series.aggregates for series in recipe.series},
+        recipe.prices,
+        watch,
+    )
+    return Opened(study, _baselines(study, recipe), there)
+
+
+def _baselines(study: Study, recipe: StudyRecipe | None) -> dict[str, Method]:
+    """By label: the method asked for, or the majority of a pool, or whatever comes first."""
+    methods = [method for method in dict.fromkeys(cell.method for cell in study.cells) if method.selection != "oracle"]
+    if recipe is not None:
+        asked = recipe.baseline
+        methods = [
+            method
+            for method in methods
+            if (method.strategy, method.selection) == (asked.strategy, asked.selection)
+            and asked.aggregate in (None, method.aggregate)
+        ]
+    pools = {(outcome.run, outcome.strategy) for outcome in study.outcomes if outcome.pooled}
+    methods.sort(key=lambda method: method.selection != "majority" or method[:2] not in pools)
+    found: dict[str, Method] = {}
+    for method in methods:
+        found.setdefault(method.run, method)
+    return found
