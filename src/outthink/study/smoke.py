@@ -29,7 +29,7 @@ class _Instead(NamedTuple):
 
 _INSTEAD: Mapping[StandIns, _Instead] = {
     "scripted": _Instead(
-        problems={"source": "builtin:scripted", "limit": 4},
+        problems={"source": "builtin:scripted", "limit": 6},
         engine={"kind": "scripted", "steps": 3, "parameters": 10**9, "layers": 16, "width": 2048, "kv_width": 1024},
         verifier={"kind": "scripted", "noise": 0.2, "parameters": 10**9},
         caps={},
