@@ -72,20 +72,12 @@ def study(
             watching(stderr(), steps(loaded)) as watch,
         ):
             ended = asyncio.run(carry_out(loaded, folder, watch, retry_failed=retry_failed))
-<<<<<<< HEAD
-=======
-    with stderr().status("reading what was found"):
-        opened = asyncio.run(open_study(folder))
->>>>>>> study-recipes
     if stand_ins:
         stderr().print(
             Text("Smoke size, on stand-ins: it shows that the recipe runs. Its figures mean nothing.", "yellow")
         )
-<<<<<<< HEAD
     with stderr().status("reading what was found"):
         opened = asyncio.run(open_study(folder))
-=======
->>>>>>> study-recipes
     show_study(opened, form, axis)
     for label, error in ended.items():
         print_error(f"{label} is not complete: {error}")
