@@ -17,7 +17,8 @@ import yaml
 from outthink.cli import main
 from outthink.engines.scripted import scripted_answer
 from outthink.models import BUILT_IN
-from outthink.runs.store import Store, Unit
+from outthink.runs.results import Unit
+from outthink.runs.store import Store
 
 RECIPE: dict[str, Any] = {
     "problems": {"source": "builtin:scripted", "limit": 6},

@@ -10,8 +10,9 @@ import pytest
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import EngineError, ModelNotFound, StoreError
 from outthink.runs.recipe import Recipe, parse_recipe
+from outthink.runs.results import Result, Unit
 from outthink.runs.runner import run
-from outthink.runs.store import Result, Store, Unit
+from outthink.runs.store import Store
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
 
 SAMPLE = {"kind": "sample", "n": 4, "select": ["majority", "weighted"]}

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from outthink.models import BUILT_IN
-from outthink.runs.store import Result, Store, Unit
+from outthink.runs.results import Result, Unit
+from outthink.runs.store import Store
 
 SCRIPTED = """
 problems: {source: builtin:scripted, limit: 60}

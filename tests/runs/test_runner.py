@@ -9,8 +9,9 @@ import pytest
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import EngineDown, ProblemError
 from outthink.runs.recipe import Recipe, parse_recipe
+from outthink.runs.results import Unit
 from outthink.runs.runner import Progress, run
-from outthink.runs.store import Store, Unit
+from outthink.runs.store import Store
 from outthink.shape import Shape
 from outthink.tree import Message
 

@@ -9,7 +9,8 @@ import pytest
 from outthink.cost import Cost, Usage
 from outthink.errors import StoreError
 from outthink.problems import Problem
-from outthink.runs.store import Result, Store, Unit, Verdict
+from outthink.runs.results import Result, Unit, Verdict
+from outthink.runs.store import Store
 from outthink.shape import Shape
 from outthink.tree import Tree
 

@@ -16,8 +16,9 @@ import yaml
 
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import EngineDown, ModelNotFound, ProblemError, StoreError
+from outthink.runs.results import Result, Unit
 from outthink.runs.runner import Progress
-from outthink.runs.store import Result, Store, Unit
+from outthink.runs.store import Store
 from outthink.study.carry_out import RECIPE as STORED
 from outthink.study.carry_out import carry_out, run_folder, steps
 from outthink.study.recipe import StudyRecipe, parse_study_recipe

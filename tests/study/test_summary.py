@@ -1,7 +1,7 @@
 import pytest
 
 from outthink.cost import Cost, Usage
-from outthink.runs.store import Result, Unit, Verdict
+from outthink.runs.results import Result, Unit, Verdict
 from outthink.study.summary import summarise
 
 

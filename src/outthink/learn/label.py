@@ -30,8 +30,9 @@ from outthink.learn.values import is_right, tips
 from outthink.problems import Problem, load_problems
 from outthink.registry import make_labeller
 from outthink.runs.recipe import ProblemSource, Recipe, StrategyEntry, compose, read_recipe
+from outthink.runs.results import Result, Unit
 from outthink.runs.runner import Progress, own_seed, result_of, run
-from outthink.runs.store import Result, Store, Unit
+from outthink.runs.store import Store
 from outthink.search import Search
 from outthink.solver import Attempt, Solver
 from outthink.tree import Path, Tree

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from outthink.report.packing import pack_search, verdicts
 from outthink.runs.recipe import parse_recipe
-from outthink.runs.store import Store, Unit
+from outthink.runs.results import Unit
+from outthink.runs.store import Store
 from outthink.study.cells import Method
 from outthink.study.outcomes import Outcome, series_name
 from outthink.study.study import Study

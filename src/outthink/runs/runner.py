@@ -16,7 +16,8 @@ from outthink.registry import make_engine, make_verifier
 from outthink.runs.admission import Admission
 from outthink.runs.extension import extend
 from outthink.runs.recipe import Recipe, StrategyEntry
-from outthink.runs.store import Result, Store, Unit, Verdict
+from outthink.runs.results import Result, Unit, Verdict
+from outthink.runs.store import Store
 from outthink.runs.verdicts import add_verdicts, missing_verdicts, verdict
 from outthink.sandbox import Sandbox
 from outthink.seeding import derive

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from outthink.problems import Problem
 from outthink.runs.recipe import StrategyEntry
-from outthink.runs.store import Store, Unit, Verdict
+from outthink.runs.results import Unit, Verdict
+from outthink.runs.store import Store
 from outthink.select import Aggregate, Select
 from outthink.solver import Solver
 from outthink.tree import Tree

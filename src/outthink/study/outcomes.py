@@ -14,7 +14,8 @@ from outthink.grade import Grader
 from outthink.options import make
 from outthink.problems import Problem
 from outthink.runs.recipe import StrategyEntry, parse_recipe
-from outthink.runs.store import Result, Store, Unit
+from outthink.runs.results import Result, Unit
+from outthink.runs.store import Store
 from outthink.sandbox import Sandbox
 from outthink.select import Candidate
 from outthink.shape import Shape

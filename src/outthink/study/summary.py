@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from outthink.cost import Cost, Usage
-from outthink.runs.store import Result
+from outthink.runs.results import Result
 from outthink.select import NEEDS_SCORES
 from outthink.study.intervals import Interval, accuracy_interval, paired_interval
 

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from outthink.problems import Problem
-from outthink.runs.store import Result, Store, Verdict
+from outthink.runs.results import Result, Verdict
+from outthink.runs.store import Store
 from outthink.terminal.consoles import clean
 from outthink.terminal.numbers import NOTHING, count, percent
 from outthink.terminal.trees import tree_view

@@ -21,7 +21,8 @@ from outthink.problems import Problem
 from outthink.prompt import Prompt
 from outthink.registry import make_engine, make_strategy, make_verifier
 from outthink.runs.recipe import parse_recipe
-from outthink.runs.store import Store, Unit, Verdict
+from outthink.runs.results import Unit, Verdict
+from outthink.runs.store import Store
 from outthink.solver import Solver
 from outthink.study.interchange import Imported, import_completions
 from outthink.study.interchange.completions import Completion

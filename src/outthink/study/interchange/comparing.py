@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from outthink.grade import Grader
 from outthink.problems import Problem
-from outthink.runs.store import Result, Store
+from outthink.runs.results import Result
+from outthink.runs.store import Store
 from outthink.study.interchange.rules import PREDICTIONS, Prediction, RulesOf, rules_for
 from outthink.study.interchange.series import Series
 

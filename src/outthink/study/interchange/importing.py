@@ -21,8 +21,9 @@ from outthink.prompt import Prompt
 from outthink.registry import make_engine, make_verifier
 from outthink.runs.extension import extend
 from outthink.runs.recipe import Recipe, parse_recipe
+from outthink.runs.results import Unit
 from outthink.runs.runner import result_of
-from outthink.runs.store import Store, Unit
+from outthink.runs.store import Store
 from outthink.runs.verdicts import verdict
 from outthink.sandbox import Sandbox
 from outthink.select import Aggregate

@@ -11,7 +11,8 @@ from outthink.options import nearest
 from outthink.problems import Problem
 from outthink.registry import make_verifier
 from outthink.runs.recipe import StrategyEntry, parse_recipe
-from outthink.runs.store import Result, Store
+from outthink.runs.results import Result
+from outthink.runs.store import Store
 from outthink.select import Aggregate
 
 __all__ = ["Series", "series_in", "the_series"]

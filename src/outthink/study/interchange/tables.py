@@ -13,7 +13,8 @@ from typing import Literal
 
 from outthink.cost import Cost, Usage
 from outthink.problems import Problem
-from outthink.runs.store import Result, Store
+from outthink.runs.results import Result
+from outthink.runs.store import Store
 from outthink.study.interchange.files import Columns, Row, chosen_columns, writing
 from outthink.study.interchange.series import Series
 from outthink.tree import Node, Tree
