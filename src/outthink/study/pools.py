@@ -157,10 +157,10 @@ def _majority(pool: Ballots, k: int) -> float:
     held = Counter(int(key) for key in pool.keys)
     silent = held.pop(-1, 0)
     ways = 0.0
-    for winner in np.flatnonzero(pool.right):
+    for winner in map(int, np.flatnonzero(pool.right)):
         rivals = [(number, key < winner) for key, number in held.items() if key != winner]
-        for votes in range(1, min(held[int(winner)], k) + 1):
-            ways += math.comb(held[int(winner)], votes) * _ways(rivals, silent, votes, k - votes)
+        for votes in range(1, min(held[winner], k) + 1):
+            ways += math.comb(held[winner], votes) * _ways(rivals, silent, votes, k - votes)
     return float(ways / math.comb(len(pool.keys), k))
 
 
