@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from outthink.runs import Store
 from outthink.runs.recipe import parse_recipe
 from outthink.runs.runner import run
 from outthink.study.cells import Cell
+from outthink.study.interchange import import_completions
 from outthink.study.study import Study, load_study
 
 RECIPE: dict[str, Any] = {
@@ -123,3 +125,19 @@ async def test_samples_that_were_cut_are_among_those_that_are_drawn(tmp_path: Pa
     right = [sum(bool(each.correct) for each in outcome.solved) / 16 for outcome in study.outcomes]
     for selection in ("majority", "oracle"):
         np.testing.assert_allclose(at(study, "sample", selection, 1).accuracy[:, 0], right)
+
+
+async def test_a_pool_is_as_large_as_it_was_written(tmp_path: Path) -> None:
+    rows = [
+        {
+            "problem": "1 + 1",
+            "answer": "2",
+            "completions": ["The answer is 2.", "The answer is 3.", "The answer is 2."],
+        },
+        {"problem": "1 + 2", "answer": "3", "completions": ["The answer is 3."]},
+    ]
+    (tmp_path / "theirs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    await import_completions(str(tmp_path / "theirs.jsonl"), tmp_path / "run")
+    study = await load_study({"": tmp_path / "run"})
+    assert at(study, "sample", "majority", 1).accuracy.tolist() == [[pytest.approx(2 / 3)], [1.0]]
+    assert np.isnan(at(study, "sample", "majority", 2).accuracy).tolist() == [[False], [True]]

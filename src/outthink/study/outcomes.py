@@ -54,7 +54,7 @@ class Outcome:
     Args:
         run: the label of its engine and verifier.
         strategy: the series it belongs to: its entry's name without the budget.
-        n: seats it was given.
+        n: seats it was given; of a pool, the solutions it was asked for.
         pooled: whether its solutions are independent: any k of them are what k samples would have been.
         seed: the recipe's.
         problem: its id.
@@ -182,11 +182,13 @@ class _Reader(NamedTuple):
 
     def outcome(self, problem: Problem, result: Result, tree: Tree, solved: tuple[Solved, ...]) -> Outcome:
         entry = self.entries[result.unit.strategy]
+        n, pooled = seats(entry.strategy), isinstance(entry.strategy, Pool)
         return Outcome(
             run=self.run,
             strategy=series_name(entry),
-            n=seats(entry.strategy),
-            pooled=isinstance(entry.strategy, Pool),
+            # A budget may have allowed fewer, and of imported ones there may be fewer; what failed had all its seats.
+            n=min(n, tree.root.children) if pooled and result.error is None else n,
+            pooled=pooled,
             seed=result.unit.seed,
             problem=problem.id,
             graded=_graded(problem),
