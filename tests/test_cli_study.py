@@ -73,6 +73,7 @@ def test_a_study_is_carried_out_and_shown(study: Study) -> None:
     ):
         assert name in first.out
     assert "A gain is over sample majority at the same N" in first.out
+    assert "With ever more samples, scripted+good sample majority converges to" in " ".join(first.out.split())
     again = study("--out", "studies/recipe")
     assert (again.status, again.out) == (0, first.out)
     assert "24/24" not in again.err

@@ -19,8 +19,10 @@ from outthink.study.axes import AXES, Axis
 from outthink.study.cells import Method
 from outthink.study.comparisons import Comparison
 from outthink.study.intervals import Estimate
+from outthink.study.limits import voting_limits
 from outthink.study.lines import Line, study_lines
 from outthink.study.opening import Opened
+from outthink.study.study import Study
 from outthink.terminal.consoles import stdout
 from outthink.terminal.folder import Folder
 from outthink.terminal.formats import Format
@@ -54,14 +56,27 @@ def show_study(opened: Opened, form: Format = "table", axis: Axis = "samples") -
     size = f"{count(len(opened.study.problems), 'problem')}, {count(len(opened.study.seeds), 'seed')}"
     runs = {run: list(group) for run, group in groupby(lines, key=lambda line: line.method.run)}
     tables = {f"{run}: {size}" if run else size: mine for run, mine in runs.items()}
+    below = [_legend(opened, axis), *_limits(opened.study)]
     notes = list(_notes(opened.folders))
     if form == "table":
         views = [study_view(mine, title) for title, mine in tables.items()]
-        stdout().print(Group(*views, Text(_legend(opened, axis), "dim"), *(Text(note, "yellow") for note in notes)))
+        stdout().print(Group(*views, Text("\n".join(below), "dim"), *(Text(note, "yellow") for note in notes)))
         return
     # Not through rich, which would wrap long lines.
     text = [study_markdown(mine, title) for title, mine in tables.items()]
-    stdout().file.write("\n\n".join([*text, _legend(opened, axis), *notes]) + "\n")
+    stdout().file.write("\n\n".join([*text, *below, *notes]) + "\n")
+
+
+def _limits(study: Study) -> Iterator[str]:
+    """What ever more samples would come to."""
+    for method, found in voting_limits(study).items():
+        name = " ".join(part for part in (method.run, method.strategy, selected_by(method)) if part)
+        value = estimate(Estimate(found.accuracy, found.interval))
+        open_share = percent(found.open, digits=0)
+        yield (
+            f"With ever more samples, {name} converges to {value} % (told from few samples it comes out low); "
+            f"of {open_share} % of the problems these samples do not tell which answer wins."
+        )
 
 
 def _notes(folders: Mapping[str, Path]) -> Iterator[str]:
