@@ -13,14 +13,14 @@ WEIGHTED = Method(RUN, "sample", "weighted", "last")
 
 
 def test_a_vote_converges_to_the_answer_that_is_most_probable() -> None:
-    # Of three wrong answers each is a third of what is wrong: at 0.5 the right one leads, at 0.1 it does not.
-    made = study(pools({"a": 0.5, "b": 0.5, "c": 0.1, "d": 0.1}, 400, seeds=2), [1, 400], ["majority", "weighted"])
+    # Of three wrong answers each is a third of what is wrong: at 0.5 the right one leads, at 0.05 it does not.
+    made = study(pools({"a": 0.5, "b": 0.5, "c": 0.05, "d": 0.05}, 400, seeds=2), [1, 400], ["majority", "weighted"])
     limits = voting_limits(made)
     assert set(limits) == {MAJORITY, WEIGHTED}
     assert limits[MAJORITY].accuracy == pytest.approx(0.5, abs=0.01)
     # Which of the three wrong ones wins for c and d is open: they are alike.
     assert limits[MAJORITY].open == 0.5
-    # Right ones score 0.7 and wrong ones 0.3: 0.07 is still less than 0.09, so weighing does not save c and d.
+    # Right ones score 0.7 and wrong ones 0.3: 0.035 is still less than 0.095, so weighing does not save c and d.
     assert limits[WEIGHTED].accuracy == pytest.approx(0.5, abs=0.01)
 
 
