@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from outthink.budget import Budget
+from outthink.cli import main
 from outthink.engines import Engine, Sampling
 from outthink.engines.http import Http
 from outthink.engines.scripted import Scripted as ScriptedEngine
@@ -20,6 +21,25 @@ from outthink.verifiers import Verifier
 from outthink.verifiers.scripted import Scripted as ScriptedVerifier
 
 SearchFactory = Callable[..., Search]
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Calls the program in an empty folder: its exit status, what it printed and what it said."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("COLUMNS", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        out, err = capsys.readouterr()
+        code = left.value.code
+        assert isinstance(code, int | None)
+        return code or 0, out, err
+
+    return call
 
 
 @pytest.fixture

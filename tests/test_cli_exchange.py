@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from outthink.cli import main
+from conftest import Cli
 from outthink.runs.recipe import parse_recipe
 from outthink.runs.runner import run as carry_out
-
-Cli = Callable[..., tuple[int, str, str]]
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -26,22 +23,6 @@ ROWS: list[dict[str, Any]] = [
     },
     {"problem": "What is 3 + 3?", "answer": "6", "unique_id": "more", "completions": [], "scores": []},
 ]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Calls the program in an empty folder: its exit status, what it printed and what it said."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("COLUMNS", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(arguments)
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return call
 
 
 def write(name: str, *rows: object) -> None:

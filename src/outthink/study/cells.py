@@ -114,9 +114,7 @@ def _worth(outcome: Outcome, method: Method, budgets: Sequence[int]) -> Iterator
     if not outcome.pooled:
         yield outcome.n, float(is_right(outcome.solved, method))
         return
-    # Samples that were cut are among those that are drawn: they state no answer.
-    cut: list[Solved | None] = [None] * (outcome.n - len(outcome.solved))
-    pool = pool_ballots([*outcome.solved, *cut], method.aggregate)
+    pool = pool_ballots(outcome.samples, method.aggregate)
     rng = np.random.default_rng(derive(outcome.seed, zlib.crc32(outcome.problem.encode())))
     for n in budgets:
         if n <= outcome.n:

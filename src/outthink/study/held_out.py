@@ -49,13 +49,12 @@ def hold_out(study: Study, run: str) -> tuple[NDArray[np.float64], Study]:
 
 
 def _pass_at_1(study: Study, pools: Iterable[Outcome]) -> NDArray[np.float64]:
-    rows = {problem.id: row for row, problem in enumerate(study.problems)}
-    columns = {seed: column for column, seed in enumerate(study.seeds)}
-    found = np.full((len(rows), len(columns)), np.nan)
+    place = study.places()
+    found = np.full((len(study.problems), len(study.seeds)), np.nan)
     for pool in pools:
         if pool.graded:
             right = sum(bool(each.correct) for each in pool.solved)
-            found[rows[pool.problem], columns[pool.seed]] = right / pool.n
+            found[place(pool)] = right / pool.n
     return found
 
 

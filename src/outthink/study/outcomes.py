@@ -81,6 +81,11 @@ class Outcome:
     seconds: float
     error: str | None
 
+    @property
+    def samples(self) -> list[Solved | None]:
+        """Of a pool: all its samples. One that was cut is among those that were drawn, and is None."""
+        return [*self.solved, *[None] * (self.n - len(self.solved))]
+
 
 async def read_outcomes(
     store: Store, run: str, grader: Grader, watch: Callable[[int, int], None] = lambda done, total: None

@@ -7,7 +7,7 @@ begins with just these solutions: they vote with what follows, and they are paid
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,7 +92,7 @@ def draw_pilots(study: Study, run: str, count: int) -> Pilots:
     Raises:
         UsageError: it has none, or its pools are too small.
     """
-    place = _places(study)
+    place = study.places()
     pools = {place(pool): pool for pool in study.pool(run).values()}
     if not pools:
         raise UsageError(f"run {run!r} has no independent solutions to take pilots from; add the strategy sample to it")
@@ -112,7 +112,7 @@ def shuffled(pool: Outcome) -> tuple[Solved | None, ...]:
 
     Not in the order of writing: the first to be finished are the shortest.
     """
-    seats: list[Solved | None] = [*pool.solved, *[None] * (pool.n - len(pool.solved))]
+    seats = pool.samples
     return tuple(seats[place] for place in _rng(pool, 0).permutation(pool.n))
 
 
@@ -132,7 +132,7 @@ def after_pilots(
         budgets: of pools; those below the pilots or above a pool are left out.
         scored: whether the verifier reads the pilots even where the method reads no scores.
     """
-    place, found = _places(study), []
+    place, found = study.places(), []
     for method in methods:
         made: dict[int, Cell] = {}
         for outcome in study.outcomes:
@@ -171,12 +171,6 @@ def _spent(
     # The pilots are among the n; only that they are looked at may come on top.
     own = expense(pool, pilots.count, scored=reads, prices=study.prices)
     return {axis: found[axis] + looked[axis] - own[axis] for axis in found}
-
-
-def _places(study: Study) -> Callable[[Outcome], Place]:
-    rows = {problem.id: row for row, problem in enumerate(study.problems)}
-    columns = {seed: column for column, seed in enumerate(study.seeds)}
-    return lambda outcome: (rows[outcome.problem], columns[outcome.seed])
 
 
 def _rng(pool: Outcome, purpose: int) -> np.random.Generator:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from outthink.select import FREQUENT, Select
 
-__all__ = ["SUBSETS", "Ballots", "ballots", "chance", "chosen_right", "pass_at"]
+__all__ = ["SUBSETS", "Ballots", "ballots", "chance", "chosen_right", "pass_at", "powers"]
 
 SUBSETS = 512
 """Subsets drawn where there are more and no closed form is known: the error left in a mean over problems is small."""
@@ -25,6 +25,11 @@ SUBSETS = 512
 _EXACT = 1000
 
 Selection = Select | Literal["oracle"]
+
+
+def powers(most: int) -> list[int]:
+    """1, 2, 4, ..., as far as there are solutions."""
+    return [1 << power for power in range(most.bit_length())]
 
 
 class Ballots(NamedTuple):

@@ -17,6 +17,7 @@ from outthink.select import NEEDS_SCORES, Aggregate
 from outthink.study.axes import Prices
 from outthink.study.cells import Cell, Method, cells
 from outthink.study.outcomes import Outcome, read_outcomes, series_name
+from outthink.study.pools import powers
 from outthink.study.sweep import seats
 
 __all__ = ["Study", "load_study"]
@@ -40,6 +41,12 @@ class Study:
     cells: tuple[Cell, ...]
     prices: Prices | None = None
 
+    def places(self) -> Callable[[Outcome], tuple[int, int]]:
+        """Tells a search's row and column."""
+        rows = {problem.id: row for row, problem in enumerate(self.problems)}
+        columns = {seed: column for column, seed in enumerate(self.seeds)}
+        return lambda outcome: (rows[outcome.problem], columns[outcome.seed])
+
     def pool(self, run: str) -> dict[tuple[str, int], Outcome]:
         """Of a run's independent solutions the largest set there is, for each problem and seed."""
         found: dict[tuple[str, int], Outcome] = {}
@@ -61,7 +68,7 @@ async def load_study(
 
     Args:
         folders: of the runs, by the labels of their engines and verifiers.
-        budgets: what pools are cut to; powers of 2 up to the largest pool if None.
+        budgets: what pools are cut to; powers of 2, and the largest pool, if None.
         aggregates: ways to make step scores one number, by series; None is the verifier's own. A series that is left
             out has that of its entry in the run's recipe.
         prices: of the models' work; None leaves the money unknown.
@@ -85,10 +92,11 @@ async def load_study(
                     methods += _methods(label, entry, [how or _own_aggregate(recipe) for how in hows])
                 outcomes += await read_outcomes(store, label, grader, watch)
     seeds = sorted({outcome.seed for outcome in outcomes})
+    largest = max((outcome.n for outcome in outcomes if outcome.pooled), default=1)
     made = cells(
         outcomes,
         list(dict.fromkeys(methods)),
-        budgets or _powers(max((outcome.n for outcome in outcomes if outcome.pooled), default=1)),
+        budgets or sorted({*powers(largest), largest}),
         [problem.id for problem in problems],
         seeds,
         prices,
@@ -111,8 +119,3 @@ def _methods(run: str, entry: StrategyEntry, aggregates: Sequence[Aggregate]) ->
 
 def _own_aggregate(recipe: Recipe) -> Aggregate:
     return "last" if recipe.verifier is None else make_verifier(recipe.verifier).aggregate
-
-
-def _powers(largest: int) -> list[int]:
-    """1, 2, 4 ... and the largest itself."""
-    return [*(2**i for i in range(largest.bit_length()) if 2**i < largest), largest]

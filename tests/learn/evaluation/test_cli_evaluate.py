@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,29 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from outthink.cli import main
+from conftest import Cli
 from outthink.learn.evaluation import evaluate as evaluate_module
 from outthink.learn.labels import Labelled, write_labels
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Calls the program in an empty folder; gives status, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("COLUMNS", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(arguments)
-        out, err = capsys.readouterr()
-        code = left.value.code
-        assert isinstance(code, int | None)
-        return code or 0, out, err
-
-    return call
 
 
 def evaluate(cli: Cli, *arguments: str) -> tuple[int, str, str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from outthink.select import Aggregate, aggregate
-from outthink.strategies import Strategy
+from outthink.strategies import Pool, Strategy
 from outthink.strategies.imported import Imported
-from outthink.strategies.sample import Sample
 from outthink.tree import Node, Tree
 
 __all__ = ["Completion", "completion", "completions_of"]
@@ -46,7 +45,7 @@ def completions_of(tree: Tree, strategy: Strategy) -> list[Completion]:
         tree: of one search.
         strategy: that grew it.
     """
-    pooled, offspring = isinstance(strategy, Sample | Imported), tree.offspring()
+    pooled, offspring = isinstance(strategy, Pool | Imported), tree.offspring()
     stack, found = [tree.root], []
     while stack:
         node = stack.pop()

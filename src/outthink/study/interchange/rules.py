@@ -22,11 +22,11 @@ from outthink.grade import Grader
 from outthink.problems import Problem
 from outthink.select import Aggregate, Candidate, Select
 from outthink.solver import choose
-from outthink.strategies import Strategy
-from outthink.strategies.sample import Sample
+from outthink.strategies import Pool, Strategy
 from outthink.strategies.search_and_learn import SearchAndLearn, returned
 from outthink.study.interchange.completions import Completion, completion, completions_of
 from outthink.study.interchange.series import Series
+from outthink.study.pools import powers
 from outthink.tree import Tree
 
 __all__ = ["PREDICTIONS", "Ours", "Prediction", "Rules", "RulesOf", "Theirs", "Told", "rules_for"]
@@ -88,7 +88,7 @@ class Ours:
     def sizes(self) -> list[int]:
         """Of a search all solutions at once: what fewer would have given, only a smaller search can tell."""
         most = self._strategy.samples
-        return _powers(most) if isinstance(self._strategy, Sample) else [most]
+        return powers(most) if isinstance(self._strategy, Pool) else [most]
 
     async def told(self, problem: Problem, tree: Tree) -> list[Told]:
         """All samples, or what votes of a search."""
@@ -120,7 +120,7 @@ class Theirs:
 
     def sizes(self) -> list[int]:
         """Powers of two."""
-        return _powers(self._strategy.samples)
+        return powers(self._strategy.samples)
 
     async def told(self, problem: Problem, tree: Tree) -> list[Told]:
         """What the toolkit returns of its own searches, also what is unfinished; of others what we would tell."""
@@ -178,8 +178,3 @@ _CHOOSERS: Mapping[Prediction, Callable[[Sequence[_Vote]], str]] = {
     "weighted": _weighted,
     "maj": _majority,
 }
-
-
-def _powers(most: int) -> list[int]:
-    """1, 2, 4, ..., as far as there are solutions."""
-    return [1 << power for power in range(most.bit_length())]
