@@ -169,3 +169,20 @@ def test_what_is_wrong_is_wrong_in_smoke_size_too(study: Study, tmp_path: Path) 
     assert refused.status == 2
     assert "engine: there are no engines of kind 'vlm'; did you mean 'vllm'?" in refused.err
     assert not (tmp_path / "studies").exists()
+
+
+def test_methods_stand_beside_a_larger_model(study: Study, tmp_path: Path) -> None:
+    sized = {"kind": "scripted", "steps": 2, "parameters": 1000}
+    larger = {"name": "Whale", "parameters": 4000, "tokens": 50, "accuracy": 0.5, "source": "a paper", "ratios": [0.1]}
+    write(tmp_path, engine=sized, larger=[larger])
+    shown = study("--format", "markdown")
+    assert shown.status == 0
+    assert shown.out.count("costs no more FLOPs than Whale") == 2
+    assert "4,000 parameters, 50.0 % as reported in a paper" in shown.out
+    assert "and its training, 0.1 tokens written for each of it" in shown.out
+    again = study()
+    assert again.out.count("costs no more FLOPs than Whale") == 2
+    # It is told of what was found: to name another asks no model.
+    write(tmp_path, engine=sized, larger=[{**larger, "name": "Elephant", "ratios": []}])
+    other = study("--format", "markdown")
+    assert (other.status, other.out.count("than Elephant"), other.out.count("Whale")) == (0, 1, 0)

@@ -28,6 +28,16 @@ RECIPE: dict[str, Any] = {
 }
 
 
+LARGER: dict[str, Any] = {
+    "name": "Whale",
+    "parameters": 8000,
+    "tokens": 30,
+    "accuracy": 0.5,
+    "source": "a paper",
+    "ratios": [0.5],
+}
+
+
 def carry_out(folder: Path, **changes: Any) -> Path:
     """A run of the recipe above, but for some fields, in a folder."""
     asyncio.run(run(parse_recipe({**RECIPE, **changes}, "recipe"), folder))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reported import RECIPE, carry_out, make, unpacked
+from reported import LARGER, RECIPE, carry_out, make, unpacked
 
 from outthink.answer import canonical
 from outthink.errors import StoreError
@@ -250,6 +250,7 @@ def test_a_study_is_reported_as_its_recipe_says(tmp_path: Path) -> None:
         "strategies": [{"kind": "sample", "select": ["majority", "weighted"], "aggregate": ["last", "min"]}],
         "baseline": {"strategy": "sample", "selection": "weighted", "aggregate": "min"},
         "prices": {"hour": 1.0},
+        "larger": [LARGER],
     }
     asyncio.run(carry_out_study(parse_study_recipe(recipe, "recipe"), tmp_path))
     document = make(tmp_path)
@@ -262,6 +263,15 @@ def test_a_study_is_reported_as_its_recipe_says(tmp_path: Path) -> None:
         f"tiny+{run} · sample · {how}" for run in ("good", "poor") for how in ("majority", "weighted · min")
     }
     assert "money" in [axis["name"] for axis in document["axes"]]
+    assert {each["larger"]["name"] for each in document["larger"]} == {"Whale"}
+    assert {each["ratio"] for each in document["larger"]} == {None, 0.5}
+    allowed = 2 * 8000 * 30
+    for each in document["larger"]:
+        if each["ratio"] is None and each["n"] is not None:
+            assert each["flops"] <= allowed
+            assert each["value"] == pytest.approx(each["accuracy"] - 0.5)
+            assert each["low"] <= each["value"] <= each["high"]
+    json.dumps(document, allow_nan=False)
 
 
 def test_folders_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from browsing import METHODS, TABS, Visit, grown, outcome_of, visiting
-from reported import carry_out, make, unpacked
+from reported import LARGER, carry_out, make, unpacked
 
 from outthink.report.packing import pack_search
 from outthink.study.outcomes import Solved
@@ -147,6 +147,25 @@ def test_comparisons_are_sorted_and_filtered(opened: Open, made: dict[str, Any])
             if "beam" in made["methods"][each["first"][0]]["name"] and (each["low"] > 0 or each["high"] < 0)
         ]
         assert rows.count() == len(clear)
+
+
+def test_methods_stand_beside_larger_models(opened: Open, made: dict[str, Any]) -> None:
+    larger = {key: value for key, value in LARGER.items() if key != "ratios"}
+    dear = {"larger": larger, "method": 1, "n": None, "flops": None, "accuracy": None}
+    fair = {"larger": larger, "method": 0, "n": 1, "flops": 2e5, "accuracy": 0.625}
+    unknown = {"value": None, "low": None, "high": None}
+    beside = [{**fair, "ratio": ratio, "value": 0.125, "low": -0.1, "high": 0.4} for ratio in (None, 0.5)]
+    document = changed(made, larger=[beside[0], {**dear, **unknown, "ratio": None}, beside[1]])
+    with opened(document, place="comparisons") as visit:
+        cards = visit.page.locator("#panel-comparisons .card")
+        assert cards.count() == 2
+        assert "8k parameters, 50.0 % as reported in a paper" in cards.first.inner_text().replace("\u00a0", " ")
+        assert "training" not in cards.first.inner_text() and "0.5 tokens written" in cards.last.inner_text()
+        rows = cards.first.locator("tbody tr")
+        assert [row.split("\t")[1:] for row in rows.all_inner_texts()] == [
+            ["1", "200k", "62.5", "+12.5", "[−10.0, +40.0]"],
+            ["all cost more", "–", "–", "–", ""],
+        ]
 
 
 def numbers(texts: list[str]) -> list[float]:

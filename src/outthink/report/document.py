@@ -7,6 +7,7 @@ are in [0, 1], and None stands for what is not known.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -24,6 +25,7 @@ from outthink.runs.store import Store
 from outthink.study.cells import Cell, Method
 from outthink.study.comparisons import Comparison
 from outthink.study.intervals import Estimate
+from outthink.study.larger import Beside
 from outthink.study.outcomes import Outcome
 from outthink.study.study import Study
 
@@ -42,6 +44,7 @@ def document(
     *,
     title: str,
     baselines: Iterable[Method] = (),
+    larger: Iterable[Beside] = (),
     trees: Trees = None,
     watch: Watch = lambda doing, done, total: None,
 ) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def document(
         stores: the runs by their labels, open for reading.
         title: what the report is called.
         baselines: what methods are compared with, beside greedy decoding and the vote of samples.
+        larger: its methods beside larger models.
         trees: of how many problems, from the first on, the trees come along; as many as fit into `ROOM` if None.
         watch: told how it goes.
     """
@@ -79,6 +83,7 @@ def document(
         "shown": _first_shown(methods, curves),
         "points": [point | _by_problem(cell) for point, cell in zip(curves, study.cells, strict=True)],
         **worked_out,
+        "larger": [_beside(each, numbers) for each in larger],
         "costs": breakdown(study.outcomes),
         "problems": _problems(study),
         "searches": kept,
@@ -131,6 +136,19 @@ def _compared(each: Comparison, numbers: Mapping[Method, int]) -> dict[str, Any]
         "adjusted": each.adjusted,
         "needed": each.problems_needed,
         **told(Estimate(each.difference, each.interval)),
+    }
+
+
+def _beside(each: Beside, numbers: Mapping[Method, int]) -> dict[str, Any]:
+    larger, found = each.larger, each.match
+    return {
+        "larger": {name: getattr(larger, name) for name in ("name", "parameters", "tokens", "accuracy", "source")},
+        "ratio": each.ratio if math.isfinite(each.ratio) else None,
+        "method": numbers[each.method],
+        "n": found and found.n,
+        "flops": found and found.flops,
+        "accuracy": found and found.accuracy,
+        **told(Estimate(found.accuracy - found.large, found.interval) if found else Estimate(None, None)),
     }
 
 

@@ -30,6 +30,7 @@ SCRIPTS = (
     "difficulty",
     "verifiers",
     "costs",
+    "larger",
     "comparisons",
     "searches",
     "layout",

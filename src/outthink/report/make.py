@@ -37,14 +37,16 @@ async def make_document(
     Raises:
         StoreError: a folder holds no run, or none of them has a result, or they are over different problems.
     """
-    study, baselines, runs = await _opened(folders, lambda done, total: watch("searches", done, total))
+    study, baselines, runs, larger = await _opened(folders, lambda done, total: watch("searches", done, total))
     if not study.outcomes:
         where = ", ".join(map(str, runs.values()))
         raise StoreError(f"{where}: no search is done yet; carry the run out, or wait for its first result")
     named = title or ", ".join(dict.fromkeys(folder.resolve().name for folder in folders))
     with ExitStack() as opened:
         stores = {label: opened.enter_context(Store.read(folder)) for label, folder in runs.items()}
-        return document(study, stores, title=named, baselines=baselines.values(), trees=trees, watch=watch)
+        return document(
+            study, stores, title=named, baselines=baselines.values(), larger=larger, trees=trees, watch=watch
+        )
 
 
 async def _opened(folders: Sequence[Path], watch: Callable[[int, int], None]) -> Opened:

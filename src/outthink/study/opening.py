@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from outthink.errors import StoreError
+from outthink.runs import Store
 from outthink.study.carry_out import RECIPE, run_folder
 from outthink.study.cells import Method
+from outthink.study.larger import Beside, beside
 from outthink.study.recipe import StudyRecipe, parse_study_recipe
 from outthink.study.study import Study, load_study
 
@@ -17,11 +19,19 @@ __all__ = ["Opened", "open_study"]
 
 
 class Opened(NamedTuple):
-    """A study, what its methods are compared with, and the folders of its runs, both by engine and verifier."""
+    """A study as it was found.
+
+    Args:
+        study: all searches, and what they were worth.
+        baselines: what its methods are compared with, by engine and verifier.
+        folders: of its runs, by engine and verifier.
+        beside: its methods beside the larger models that its recipe names.
+    """
 
     study: Study
     baselines: dict[str, Method]
     folders: dict[str, Path]
+    beside: tuple[Beside, ...] = ()
 
 
 async def open_study(folder: Path, watch: Callable[[int, int], None] = lambda done, total: None) -> Opened:
@@ -50,7 +60,18 @@ async def open_study(folder: Path, watch: Callable[[int, int], None] = lambda do
         recipe.prices,
         watch,
     )
-    return Opened(study, _baselines(study, recipe), there)
+    return Opened(study, _baselines(study, recipe), there, tuple(beside(study, recipe.larger, _sizes(there))))
+
+
+def _sizes(folders: Mapping[str, Path]) -> dict[str, int]:
+    """Parameters of each run's engine, where they are known."""
+    found = {}
+    for label, folder in folders.items():
+        with Store.read(folder) as store:
+            shape = store.models().get("engine")
+        if shape is not None:
+            found[label] = shape.parameters
+    return found
 
 
 def _baselines(study: Study, recipe: StudyRecipe | None) -> dict[str, Method]:

@@ -13,6 +13,7 @@
     seeds: [0, 1]
     baseline: {strategy: sample, selection: majority}
     prices: {engine: {input: 0.05, output: 0.2}, hour: 1.5}    # per million tokens, and of the machine
+    larger: [...]                                         # models to stand beside, see `larger.py`
 
 `problems`, `budgets` and `strategies` are required. It becomes an ordinary recipe for every engine with every verifier.
 A strategy is run once at each budget, its `n` (`sweep.py`); a pool, whose solutions are independent, once at the
@@ -36,12 +37,14 @@ from outthink.runs.recipe import Recipe, StrategyEntry, parse_entry, parse_recip
 from outthink.select import Aggregate, Select
 from outthink.strategies import Pool
 from outthink.study.axes import Prices, read_prices
+from outthink.study.larger import Larger, read_larger
 from outthink.study.sweep import budget_place, resized, seats
 
 __all__ = ["Baseline", "LeftOut", "Series", "StudyRecipe", "load_study_recipe", "parse_study_recipe"]
 
 _SHARED = ("problems", "prompt", "partners", "sandbox", "sampling", "seeds", "in_flight")
-_KEYS = (*_SHARED, "engine", "engines", "verifier", "verifiers", "budgets", "strategies", "baseline", "prices")
+_MODELS = ("engine", "engines", "verifier", "verifiers")
+_KEYS = (*_SHARED, *_MODELS, "budgets", "strategies", "baseline", "prices", "larger")
 _OWN = ("name", "select", "aggregate", "budget")
 
 
@@ -100,6 +103,7 @@ class StudyRecipe:
         budgets: N, ascending.
         baseline: what the others are compared with.
         prices: of the models' work; None leaves the money unknown.
+        larger: models that the study stands beside.
         left_out: what the strategies' own checks refuse.
         text: the recipe as JSON, in its own order.
     """
@@ -109,6 +113,7 @@ class StudyRecipe:
     budgets: tuple[int, ...]
     baseline: Baseline
     prices: Prices | None
+    larger: tuple[Larger, ...]
     left_out: tuple[LeftOut, ...]
     text: str
 
@@ -138,6 +143,7 @@ def parse_study_recipe(data: object, where: str) -> StudyRecipe:
         budgets=budgets,
         baseline=_baseline(given.get("baseline"), series),
         prices=read_prices(given["prices"], "prices") if "prices" in given else None,
+        larger=read_larger(given.get("larger", []), "larger"),
         left_out=tuple(refused for each in written for refused in each.left_out),
         text=json.dumps(given, default=str),
     )

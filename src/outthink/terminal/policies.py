@@ -10,8 +10,8 @@ from rich.table import Table
 
 from outthink.study.cells import Cell
 from outthink.study.policy import Decision
+from outthink.terminal.estimates import estimate, selected_by
 from outthink.terminal.numbers import percent
-from outthink.terminal.study import estimate, selected_by
 
 __all__ = ["decisions_view"]
 

@@ -16,7 +16,6 @@ from rich.text import Text
 
 from outthink.runs import Store
 from outthink.study.axes import AXES, Axis
-from outthink.study.cells import Method
 from outthink.study.comparisons import Comparison
 from outthink.study.intervals import Estimate
 from outthink.study.limits import voting_limits
@@ -24,11 +23,13 @@ from outthink.study.lines import Line, study_lines
 from outthink.study.opening import Opened
 from outthink.study.study import Study
 from outthink.terminal.consoles import stdout
+from outthink.terminal.estimates import estimate, selected_by
 from outthink.terminal.folder import Folder
 from outthink.terminal.formats import Format
+from outthink.terminal.larger import larger_markdown, larger_views
 from outthink.terminal.numbers import NOTHING, count, percent, teraflop
 
-__all__ = ["estimate", "selected_by", "show_study", "study_json", "study_markdown", "study_view"]
+__all__ = ["show_study", "study_json", "study_markdown", "study_view"]
 
 _WORDS = 2  # leading columns that are words, aligned left
 _UNITS: Mapping[Axis, str] = {
@@ -60,10 +61,11 @@ def show_study(opened: Opened, form: Format = "table", axis: Axis = "samples") -
     notes = list(_notes(opened.folders))
     if form == "table":
         views = [study_view(mine, title) for title, mine in tables.items()]
+        views += larger_views(opened.beside)
         stdout().print(Group(*views, Text("\n".join(below), "dim"), *(Text(note, "yellow") for note in notes)))
         return
     # Not through rich, which would wrap long lines.
-    text = [study_markdown(mine, title) for title, mine in tables.items()]
+    text = [study_markdown(mine, title) for title, mine in tables.items()] + larger_markdown(opened.beside)
     stdout().file.write("\n\n".join([*text, *below, *notes]) + "\n")
 
 
@@ -119,23 +121,6 @@ def study_markdown(lines: Sequence[Line], title: str) -> str:
 def study_json(lines: Sequence[Line]) -> str:
     """The lines as JSON; shares are of 1, what is unknown is null."""
     return json.dumps([_plain(line) for line in lines], indent=2)
-
-
-def selected_by(method: Method) -> str:
-    """What turns a method's solutions into an answer, as it is called in tables."""
-    selection = "any right" if method.selection == "oracle" else method.selection
-    return selection if method.aggregate is None else f"{selection} ({method.aggregate})"
-
-
-def estimate(given: Estimate, *, sign: bool = False) -> str:
-    """A figure in percent with its interval."""
-    if given.value is None:
-        return NOTHING
-    value = percent(given.value, sign=sign)
-    if given.interval is None:
-        return value
-    low, high = (percent(end, sign=sign, digits=0) for end in given.interval)
-    return f"{value} [{low}, {high}]"
 
 
 def _known(lines: Sequence[Line]) -> list[Axis]:

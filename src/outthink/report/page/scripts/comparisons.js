@@ -32,7 +32,7 @@ function showComparisons(panel) {
       pulldown("Against", [[null, "all"], ...others.map((name) => [name, name])], null, (over) => choose({ over })),
       pulldown("N", [[null, "all"], ...budgets.map((n) => [n, String(n)])], null, (n) => choose({ n })),
       element("div", { class: "ticks" }, tick("only intervals without 0", false, (clear) => choose({ clear })))),
-    told, body);
+    told, body, largerModels());
   draw();
   return () => {};
 }
