@@ -410,7 +410,7 @@ def test_a_bug_keeps_its_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = "{'torch', 'xllamacpp', 'sympy', 'math_verify', 'pyarrow', 'huggingface_hub', 'pydantic', 'httpx'}"
+    heavy = "{'torch', 'numpy', 'xllamacpp', 'sympy', 'math_verify', 'pyarrow', 'huggingface_hub', 'pydantic', 'httpx'}"
     program = f"import outthink.cli, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -90,10 +90,10 @@ def test_options_of_import(cli: Cli) -> None:
 
 def test_a_long_import_says_how_far_it_is(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     write("theirs.jsonl", ROWS[0])
-    monkeypatch.setattr("outthink.terminal.exchange._PATIENCE", -1.0)
+    monkeypatch.setattr("outthink.terminal.counting._PATIENCE", -1.0)
     _, _, err = cli("import", "theirs.jsonl", "--out", "run")
     assert "1 rows read\n" in err
-    monkeypatch.setattr("outthink.terminal.exchange._PAUSE", -1.0)
+    monkeypatch.setattr("outthink.terminal.counting._PAUSE", -1.0)
     _, _, err = cli("import", "theirs.jsonl", "--out", "other")
     assert "1/1 problems graded\n" in err
 

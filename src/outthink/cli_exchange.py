@@ -47,7 +47,8 @@ def import_run(
     Rows hold a problem and its completions, as the data sets of search-and-learn do, or one completion each.
     """
     from outthink.study.interchange import SKIPPED, import_completions
-    from outthink.terminal.exchange import counting, imported_view
+    from outthink.terminal.counting import counting
+    from outthink.terminal.exchange import imported_view
 
     with resumable(lambda: f"what was graded is kept in {out}"), counting(stderr()) as watch:
         imported = asyncio.run(
@@ -90,7 +91,7 @@ def export(
     """Write a run's completions, searches or nodes to a file, for others' scripts and for analyses elsewhere."""
     from outthink.runs import Store
     from outthink.study.interchange import export_completions, export_table, push, series_in, the_series
-    from outthink.terminal.exchange import counting
+    from outthink.terminal.counting import counting
 
     if rules != "outthink" and table != "completions":
         raise UsageError(f"--rules is for completions; {table} are told as they are stored")
@@ -120,7 +121,8 @@ def compare_rules(
     """What a run comes to by the rules of search-and-learn, beside ours: docs/compatibility.md."""
     from outthink.runs import Store
     from outthink.study.interchange import compare, series_in
-    from outthink.terminal.exchange import compared_view, counting
+    from outthink.terminal.counting import counting
+    from outthink.terminal.exchange import compared_view
 
     with Store.read(folder) as store, counting(stderr()) as watch:
         series = series_in(store, strategy, seed)

@@ -138,14 +138,15 @@ def evaluate_verifier(
     All figures, with 95 % intervals over problems, come to lie in evaluation.json in the folder.
     """
     from outthink.learn.evaluation.evaluate import EVALUATION, evaluate
-    from outthink.terminal.evaluation import evaluation_view, scoring
+    from outthink.terminal.counting import counting
+    from outthink.terminal.evaluation import evaluation_view
 
     given = settings(changes or ())
     for part in ("sampling", "strategy"):
         if given[part]:
             raise UsageError(f"--set {part}: nothing is written here; there are options of verifier, engine and prompt")
     folder = out or Path("evaluations") / re.sub(r"[^\w.-]+", "-", f"{verifier}-{Path(data).stem}")
-    with resumable(lambda: f"what was scored is kept in {folder}"), scoring(stderr()) as watch:
+    with resumable(lambda: f"what was scored is kept in {folder}"), counting(stderr()) as watch:
         evaluation = asyncio.run(
             evaluate(
                 data,
@@ -156,7 +157,7 @@ def evaluate_verifier(
                 aggregate=aggregate,
                 threshold=threshold,
                 parallel=parallel,
-                watch=watch,
+                watch=lambda done, total: watch("solutions scored", done, total),
             )
         )
     stdout().print(evaluation_view(evaluation))

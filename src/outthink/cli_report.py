@@ -42,8 +42,8 @@ def report(
     """
     from outthink.report.html import page
     from outthink.report.make import make_document
+    from outthink.terminal.counting import counting
     from outthink.terminal.numbers import count, size
-    from outthink.terminal.reporting import reporting
 
     kept = _trees(trees)
     if figures is not None:
@@ -52,7 +52,7 @@ def report(
         except ImportError as error:
             raise UsageError(f'figures need the package {error.name}: pip install "outthink[report]"') from error
     _check_writable(out)
-    with reporting(stderr()) as watch:
+    with counting(stderr()) as watch:
         document = asyncio.run(make_document(runs, title=title, trees=kept, watch=watch))
         try:
             out.write_text(page(document), encoding="utf-8")

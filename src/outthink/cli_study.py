@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -19,6 +19,9 @@ from outthink.study.smoke import StandIns, smoke
 from outthink.terminal.consoles import clean, print_error, stderr, stdout
 from outthink.terminal.formats import Format
 from outthink.terminal.resumable import kept, resumable
+
+if TYPE_CHECKING:
+    from outthink.study.opening import Opened
 
 __all__ = ["commands"]
 
@@ -51,7 +54,6 @@ def study(
     computed again.
     """
     from outthink.study.carry_out import RECIPE, carry_out, run_folder, steps
-    from outthink.study.opening import open_study
     from outthink.study.recipe import load_study_recipe
     from outthink.terminal.progress import watching
     from outthink.terminal.study import show_study
@@ -76,8 +78,7 @@ def study(
         stderr().print(
             Text("Smoke size, on stand-ins: it shows that the recipe runs. Its figures mean nothing.", "yellow")
         )
-    with stderr().status("reading what was found"):
-        opened = asyncio.run(open_study(folder))
+    opened = _opened(folder)
     show_study(opened, form, axis)
     for label, error in ended.items():
         print_error(f"{label} is not complete: {error}")
@@ -112,12 +113,10 @@ def policy(
     from outthink.runs import Store
     from outthink.runs.recipe import parse_recipe
     from outthink.study.compute_optimal import if_known, if_predicted
-    from outthink.study.opening import open_study
     from outthink.study.policy_file import write_policy
     from outthink.terminal.policies import decisions_view
 
-    with stderr().status("reading what was found"):
-        opened = asyncio.run(open_study(folder))
+    opened = _opened(folder)
     label = _label(opened.folders, run)
     study = opened.study
     known = if_known(study, label, axis=axis, selection=select, aggregate=aggregate)
@@ -129,6 +128,15 @@ def policy(
             recipe = parse_recipe(json.loads(store.recipe()), str(store.folder))
         write_policy(out, learned, recipe, str(folder))
         stderr().print(f"Written: {out}. Follow it with the strategy {{kind: auto, policy: {out}}}")
+
+
+def _opened(folder: Path) -> Opened:
+    """What a study's or a run's folder holds."""
+    from outthink.study.opening import open_study
+    from outthink.terminal.counting import counting
+
+    with counting(stderr()) as watch:
+        return asyncio.run(open_study(folder, lambda done, total: watch("searches read", done, total)))
 
 
 def _label(folders: Mapping[str, Path], asked: str | None) -> str:

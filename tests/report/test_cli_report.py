@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import builtins
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from reported import carry_out
-from rich.console import Console
 
 from outthink.cli import main
-from outthink.terminal.reporting import reporting
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +86,3 @@ def test_without_matplotlib_it_says_what_to_install(
     assert call("report", finished, "-o", tmp_path / "p.html", "--figures", tmp_path) == 2
     assert 'matplotlib: pip install "outthink[report]"' in capsys.readouterr().err
     assert not (tmp_path / "p.html").exists()
-
-
-def test_nothing_is_said_before_two_seconds(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = iter([0.0, 1.9, 2.1, 2.1, 3.0, 12.2, 12.2])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    with reporting(Console(force_terminal=False, stderr=True)) as watch:
-        for done in range(1, 5):
-            watch("searches", done, 9)
-    assert capsys.readouterr().err.split("\n") == ["searches: 2/9", "searches: 4/9", ""]

@@ -9,8 +9,10 @@ import pytest
 from simulated import RUN, TOKENS, outcome, pools, solved, study
 
 from outthink.errors import RecipeError
-from outthink.study.larger import Larger, beside, read_larger
-from outthink.study.matched import match
+from outthink.shape import Shape
+from outthink.study.beside import beside
+from outthink.study.larger import Larger, read_larger
+from outthink.study.matched import Large, match
 
 GIVEN: dict[str, Any] = {
     "name": "seventy",
@@ -30,9 +32,10 @@ def test_every_method_is_matched_without_training_and_at_each_ratio() -> None:
     assert [(each.ratio, each.method) for each in found] == [
         (ratio, method) for ratio in (math.inf, 2, 0.5) for method in methods
     ]
+    large = Large(shape=Shape(parameters=20), tokens=TOKENS, accuracy=0.5, source="a paper")
     for each in found:
         cells = [cell for cell in made.cells if cell.method == each.method]
-        assert each.match == match(cells, 1, LARGER.large(), each.ratio)
+        assert each.match == match(cells, 1, large, each.ratio)
     # 2 * 20 * 10 FLOPs; a solution takes 2 * 10, and as many as half of that again to be weighed.
     assert [each.match and each.match.n for each in found[:2]] == [16, 4]
 

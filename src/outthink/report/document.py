@@ -22,10 +22,10 @@ from outthink.report.searches import Trees, searches
 from outthink.report.statistics import comparisons, told
 from outthink.report.verifiers import diagnostics
 from outthink.runs.store import Store
+from outthink.study.beside import Beside
 from outthink.study.cells import Cell, Method
 from outthink.study.comparisons import Comparison
 from outthink.study.intervals import Estimate
-from outthink.study.larger import Beside
 from outthink.study.outcomes import Outcome
 from outthink.study.study import Study
 
@@ -62,7 +62,7 @@ def document(
     methods = list(dict.fromkeys(cell.method for cell in study.cells))
     numbers = {method: number for number, method in enumerate(methods)}
     curves = points(study.cells, numbers)
-    kept = searches(study, stores, methods, trees, lambda done, total: watch("trees", done, total))
+    kept = searches(study, stores, methods, trees, lambda done, total: watch("trees packed", done, total))
     parts: dict[str, Callable[[], Any]] = {
         "difficulty": lambda: by_difficulty(study, stores, numbers),
         "policies": lambda: policies(study, stores, numbers),
@@ -71,7 +71,7 @@ def document(
     }
     worked_out = {}
     for done, (name, work_out) in enumerate(parts.items()):
-        watch(name, done, len(parts))
+        watch("parts worked out", done, len(parts))
         worked_out[name] = work_out()
     return {
         "title": title,

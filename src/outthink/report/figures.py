@@ -39,7 +39,7 @@ def write_figures(
         for done, (name, figure) in enumerate(figures.items(), start=1):
             for form in FORMATS:
                 figure.savefig(folder / f"{name}.{form}", metadata=_METADATA[form])
-            watch("figures", done, len(figures))
+            watch("figures drawn", done, len(figures))
     return list(figures)
 
 

@@ -37,7 +37,7 @@ async def make_document(
     Raises:
         StoreError: a folder holds no run, or none of them has a result, or they are over different problems.
     """
-    study, baselines, runs, larger = await _opened(folders, lambda done, total: watch("searches", done, total))
+    study, baselines, runs, larger = await _opened(folders, lambda done, total: watch("searches read", done, total))
     if not study.outcomes:
         where = ", ".join(map(str, runs.values()))
         raise StoreError(f"{where}: no search is done yet; carry the run out, or wait for its first result")

@@ -1,4 +1,4 @@
-"""A study beside larger models: what its methods get right for the FLOPs that a larger model takes.
+"""Larger models that a study stands beside, as its recipe names them.
 
 larger:
   - name: Llama-3.1-70B-Instruct
@@ -12,20 +12,12 @@ larger:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import NamedTuple
 
 from outthink.errors import RecipeError, UsageError
 from outthink.options import make
-from outthink.shape import Shape
-from outthink.study.cells import Method
-from outthink.study.comparisons import mean_cost
-from outthink.study.matched import Large, Match, match
-from outthink.study.study import Study
 
-__all__ = ["Beside", "Larger", "beside", "read_larger"]
+__all__ = ["Larger", "read_larger"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,33 +41,12 @@ class Larger:
     ratios: list[float] | tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.parameters < 1 or not 0 < self.tokens < math.inf:
+            raise UsageError("the larger model's parameters and tokens must be above 0")
         if not 0 <= self.accuracy <= 1:
             raise UsageError(f"accuracy is {self.accuracy}; it must lie in [0, 1]")
         if not all(0 < ratio < math.inf for ratio in self.ratios):
             raise UsageError(f"ratios is {list(self.ratios)}; each must be above 0 (inference alone is always shown)")
-        self.large()
-
-    def large(self) -> Large:
-        """What the analysis needs of it."""
-        return Large(
-            shape=Shape(parameters=self.parameters), tokens=self.tokens, accuracy=self.accuracy, source=self.source
-        )
-
-
-class Beside(NamedTuple):
-    """A method beside a larger model.
-
-    Args:
-        larger: which.
-        ratio: R; infinite where its training is left out.
-        method: of the study.
-        match: its largest budget that costs no more; None if even the smallest costs more.
-    """
-
-    larger: Larger
-    ratio: float
-    method: Method
-    match: Match | None
 
 
 def read_larger(given: object, where: str) -> tuple[Larger, ...]:
@@ -83,26 +54,3 @@ def read_larger(given: object, where: str) -> tuple[Larger, ...]:
     if not isinstance(given, list):
         raise RecipeError(f"{where}: expected a list of larger models, got {given!r}")
     return tuple(make(Larger, each, f"{where}.{place}") for place, each in enumerate(given))
-
-
-def beside(study: Study, larger: Sequence[Larger], parameters: Mapping[str, int]) -> list[Beside]:
-    """Every method beside every larger model, without its training and at each ratio.
-
-    Methods of engines whose size is unknown, or which are no smaller, are left out, and so is what nobody can choose.
-
-    Args:
-        study: what was found.
-        larger: the models.
-        parameters: of each run's engine.
-    """
-    found = []
-    for method, cells in groupby(study.cells, key=lambda cell: cell.method):
-        mine = [cell for cell in cells if not math.isnan(mean_cost(cell, "flops"))]
-        size = parameters.get(method.run, 0)
-        if not size or not mine or method.selection == "oracle":
-            continue
-        for model in larger:
-            if size < model.parameters:
-                ratios = [math.inf, *model.ratios]
-                found += [Beside(model, each, method, match(mine, size, model.large(), each)) for each in ratios]
-    return sorted(found, key=lambda each: (larger.index(each.larger), -each.ratio))

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from outthink.errors import StoreError
 from outthink.runs import Store
+from outthink.study.beside import Beside, beside
 from outthink.study.carry_out import RECIPE, run_folder
 from outthink.study.cells import Method
-from outthink.study.larger import Beside, beside
 from outthink.study.recipe import StudyRecipe, parse_study_recipe
 from outthink.study.study import Study, load_study
 

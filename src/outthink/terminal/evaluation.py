@@ -1,14 +1,11 @@
-"""What a verifier is worth, as tables and a small reliability curve; and the way there, while solutions are scored."""
+"""What a verifier is worth, as tables and a small reliability curve."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -20,52 +17,10 @@ from outthink.study.intervals import Estimate
 from outthink.terminal.consoles import clean
 from outthink.terminal.numbers import NOTHING, count, percent, teraflop
 
-__all__ = ["evaluation_view", "scoring"]
-
-_PAUSE = 10.0
-"""Seconds between lines where there is no terminal."""
+__all__ = ["evaluation_view"]
 
 _CURVE = 40
 """Columns from a score of 0 to one of 1."""
-
-
-@contextmanager
-def scoring(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Something to be told how many solutions are scored, of how many, that shows it."""
-    if not console.is_terminal:
-        yield _lines(console)
-        return
-    bar = Progress(
-        TextColumn("scoring"),
-        BarColumn(24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
-    task = bar.add_task("")
-
-    def watch(done: int, total: int) -> None:
-        # Started by the first call, since fetching a model before it draws a bar of its own.
-        bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield watch
-    finally:
-        bar.stop()
-
-
-def _lines(console: Console) -> Callable[[int, int], None]:
-    due = 0.0
-
-    def watch(done: int, total: int) -> None:
-        nonlocal due
-        if (now := time.monotonic()) >= due or done == total:
-            due = now + _PAUSE
-            console.print(f"{done}/{total} solutions scored")
-
-    return watch
 
 
 def evaluation_view(evaluation: Evaluation) -> RenderableType:

@@ -1,13 +1,11 @@
-"""What was imported, what two rules make of a run, and how far either has come."""
+"""What was imported, and what two rules make of a run."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,41 +14,10 @@ from outthink.study.interchange.rules import PREDICTIONS
 from outthink.terminal.consoles import clean
 from outthink.terminal.numbers import NOTHING, count, percent
 
-__all__ = ["compared_view", "counting", "imported_view"]
-
-_PATIENCE = 2.0
-"""Seconds before anything is shown."""
-
-_PAUSE = 10.0
-"""Seconds between lines where there is no terminal."""
+__all__ = ["compared_view", "imported_view"]
 
 _LISTED = 10
 """Rows passed over that are listed; the file has them all."""
-
-
-@contextmanager
-def counting(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Something to be told what is being done, how much of it is done and of how much, that shows what takes long."""
-    began = due = time.monotonic()
-    status = console.status("")
-
-    def watch(what: str, done: int, total: int | None) -> None:
-        nonlocal due
-        now = time.monotonic()
-        if now - began < _PATIENCE:
-            return
-        line = f"{done:,} {what}" if total is None else f"{done:,}/{total:,} {what}"
-        if console.is_terminal:
-            status.update(line)
-            status.start()
-        elif now >= due:
-            due = now + _PAUSE
-            console.print(line)
-
-    try:
-        yield watch
-    finally:
-        status.stop()
 
 
 def imported_view(imported: Imported, skipped: str) -> RenderableType:

@@ -11,8 +11,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from outthink.study.beside import Beside
 from outthink.study.intervals import Estimate
-from outthink.study.larger import Beside
 from outthink.terminal.estimates import estimate, selected_by
 from outthink.terminal.numbers import NOTHING, count, percent, teraflop
 
