@@ -126,6 +126,10 @@ def evaluate_verifier(
         typer.Option(help="How a solution's step scores become one.", show_default="the verifier's own"),
     ] = None,
     parallel: Annotated[int, typer.Option(min=1, help="Solutions under way at once.")] = 64,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only so many problems, of ProcessBench of each split.", show_default="all"),
+    ] = None,
 ) -> None:
     """Tell what a verifier is worth; go on where it was interrupted.
 
@@ -157,6 +161,7 @@ def evaluate_verifier(
                 aggregate=aggregate,
                 threshold=threshold,
                 parallel=parallel,
+                limit=limit,
                 watch=lambda done, total: watch("solutions scored", done, total),
             )
         )

@@ -60,6 +60,7 @@ async def evaluate(
     aggregate: Aggregate | None = None,
     threshold: float = 0.5,
     parallel: int = PARALLEL,
+    limit: int | None = None,
     watch: Watch = lambda done, total: None,
 ) -> Evaluation:
     """Score every solution, or those not scored yet, and work out what the scores are worth.
@@ -73,6 +74,7 @@ async def evaluate(
         aggregate: how step scores become one number; the verifier's own way if None.
         threshold: a step that is scored lower is taken to be wrong.
         parallel: solutions under way at once.
+        limit: only so many problems, from the first on; of ProcessBench, of each split.
         watch: told of every solution done.
 
     Raises:
@@ -81,9 +83,9 @@ async def evaluate(
         ModelNotFound, EngineDown: the verifier cannot be loaded, or is gone.
         VerifierError: it could score nothing.
     """
-    at_least(1, parallel=parallel)
+    at_least(1, parallel=parallel, limit=1 if limit is None else limit)
     judge, writer = make_verifier(verifier), make_engine(engine)
-    source = read_source(data)
+    source = read_source(data, limit)
     asks = verifier["kind"] not in SELF_SUFFICIENT
     judged = await score_all(
         source.written,

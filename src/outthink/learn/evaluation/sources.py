@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from outthink.errors import ProblemError, UsageError
 from outthink.grade import Grader
@@ -30,6 +30,8 @@ from outthink.prompt import Prompt
 from outthink.select import Aggregate, aggregate
 
 __all__ = ["Findings", "Labels", "Marked", "Sampled", "Source", "read_source"]
+
+Solution = TypeVar("Solution", Case, Labelled, Sample)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +148,13 @@ class Sampled:
         return Findings(best_of=curve(pools))
 
 
-def read_source(name: str) -> Source:
+def read_source(name: str, limit: int | None = None) -> Source:
     """The source of some kind, which is told by what is there.
 
     Args:
         name: the folder of a run or of labelling, a file of labelled solutions or in ProcessBench's format, or
             `Qwen/ProcessBench` for that set on the Hugging Face Hub.
+        limit: only the solutions of so many problems, from the first on, of each split.
 
     Raises:
         ProblemError, StoreError: it is missing, empty or malformed.
@@ -162,33 +165,48 @@ def read_source(name: str) -> Source:
 
     path = Path(name).expanduser()
     if (path / LABELS).is_file():
-        return Labels(list(read_labels(path / LABELS)))
+        return Labels(_first(read_labels(path / LABELS), limit))
     if path.is_dir():
         with Store.read(path) as store:
-            return Sampled(*stored_samples(store))
+            samples, prompt = stored_samples(store)
+        return Sampled(_first(samples, limit), prompt)
     if name == HUB_ID:
-        return Marked(fetch_cases())
+        return Marked(_first(fetch_cases(), limit))
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
             f"{name!r} is nothing to evaluate on: name a run's folder, a file that ends in {', '.join(SUFFIXES)}, "
             f"or {HUB_ID}"
         )
-    return _read_file(path)
+    return _read_file(path, limit)
 
 
-def _read_file(path: Path) -> Source:
+def _read_file(path: Path, limit: int | None) -> Source:
     with closing(read_rows(path)) as rows:
         where, first = next(rows, (str(path), None))
     if first is None:
         raise ProblemError(f"{path} holds no solution; check that it is the right file")
     if "labels" in first:
-        return Labels(list(read_labels(path)))
+        return Labels(_first(read_labels(path), limit))
     if "label" in first:
-        return Marked(read_cases(path))
+        return Marked(_first(read_cases(path), limit))
     raise ProblemError(
         f"{where}: neither `labels`, as labelled solutions have, nor `label`, as ProcessBench has; "
         f"the fields are {', '.join(first) or 'none'}"
     )
+
+
+def _first(solutions: Iterable[Solution], limit: int | None) -> list[Solution]:
+    """The solutions of the first problems of each split."""
+    if limit is None:
+        return list(solutions)
+    seen: dict[str, set[str]] = {}
+    kept = []
+    for each in solutions:
+        asked = seen.setdefault(each.split if isinstance(each, Case) else "", set())
+        if each.question in asked or len(asked) < limit:
+            asked.add(each.question)
+            kept.append(each)
+    return kept
 
 
 def _written(solution: Case | Labelled | Sample) -> Written:
