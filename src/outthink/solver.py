@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -190,9 +190,48 @@ class Solver:
         Raises:
             EngineDown: there is no engine any more; all else that fails is in the attempt.
         """
-        began = time.perf_counter()
         messages = self._prompt.messages(problem.question)
         tree = Tree.plant(problem.question, messages, [], seed)
+
+        async def grow(search: Search) -> None:
+            tree.root.ids.extend(await self.engine.encode(messages))
+            await search.run(strategy)
+
+        limit = Budget(samples=strategy.samples) & (budget or Budget())
+        return await self._attempt(problem, tree, grow, limit, aggregate, scored=scored, priority=priority)
+
+    async def judge(self, problem: Problem, tree: Tree, *, scored: bool, priority: int) -> Attempt:
+        """Score what another search has written, as if it had just been written here; nothing is written.
+
+        Args:
+            problem: the problem.
+            tree: of a search that wrote whole solutions and read no scores. Scores that it has are left behind.
+            scored: whether to ask the verifier at all.
+            priority: as for `search`.
+
+        Raises:
+            EngineDown: as for `search`.
+        """
+        bare = tree.unscored()
+
+        async def score(search: Search) -> None:
+            await search.score([node for node in bare.nodes if not node.open and node.weight > 0] if scored else [])
+
+        return await self._attempt(problem, bare, score, Budget(), None, scored=scored, priority=priority)
+
+    async def _attempt(
+        self,
+        problem: Problem,
+        tree: Tree,
+        work: Callable[[Search], Awaitable[None]],
+        budget: Budget,
+        aggregate: Aggregate | None,
+        *,
+        scored: bool,
+        priority: int,
+    ) -> Attempt:
+        """Have something done to a tree; what fails is told with what there is of it."""
+        began, error = time.perf_counter(), None
         try:
             if scored and self.verifier is None:
                 raise UsageError("this strategy or selection reads scores: name a verifier")
@@ -200,25 +239,24 @@ class Solver:
                 await self._sandbox.open()
             if scored and isinstance(self.verifier, Learner):
                 self.verifier.learn(problem)
-            tree.root.ids.extend(await self.engine.encode(messages))
             search = Search(
                 tree,
                 engine=self.engine,
                 verifier=self.verifier if scored else None,
                 sampling=self._sampling,
                 separator=self._prompt.step,
-                budget=Budget(samples=strategy.samples) & (budget or Budget()),
+                budget=budget,
                 aggregate=self._how(aggregate),
                 priority=priority,
                 partners=self.partners,
             )
-            await search.run(strategy)
+            await work(search)
         except EngineDown:
             # Not this problem's failure: no other would fare better.
             raise
-        except OutthinkError as error:
-            return Attempt(tree=tree, error=error, seconds=time.perf_counter() - began)
-        return Attempt(tree=tree, error=None, seconds=time.perf_counter() - began)
+        except OutthinkError as failure:
+            error = failure
+        return Attempt(tree=tree, error=error, seconds=time.perf_counter() - began)
 
     async def conclude(self, problem: Problem, tree: Tree, select: Select, aggregate: Aggregate | None) -> Conclusion:
         """Choose an answer from a tree's finished solutions, and grade it if the problem has an answer or tests."""

@@ -281,6 +281,11 @@ class Tree:
             siblings.sort(key=lambda node: node.ordinal)
         return found
 
+    def unscored(self) -> Tree:
+        """A copy as its engine left it, without scores and without the verifier's bill."""
+        bare = [replace(node, score=None, scored=None, cost=Cost(engine=node.cost.engine)) for node in self.nodes]
+        return replace(self, nodes=bare)
+
     def digest(self) -> str:
         """A hash of what was written and scored, whatever the timing: equal for equal searches.
 

@@ -108,7 +108,9 @@ async def test_progress_is_that_of_the_whole(tmp_path: Path) -> None:
     seconds = [progress.seconds for progress in seen]
     assert seconds == sorted(seconds)
     tokens = [progress.generated_tokens for progress in seen]
-    assert tokens[-1] == max(tokens) == sum(r.cost.engine.generated_tokens for r in results(tmp_path).values())
+    # Of what one verifier's run lent another's nothing was written again, and how long it took is not told.
+    written = [result.cost.engine for result in results(tmp_path).values() if result.ended > result.began]
+    assert tokens[-1] == max(tokens) == sum(each.generated_tokens for each in written)
     pace = Pace(steps(study()))
     assert [pace.left(progress) for progress in seen][-1] == 0
 

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from outthink.cost import Cost
+from outthink.report.points import mean_of
 from outthink.study.outcomes import Outcome
 
 __all__ = ["breakdown"]
@@ -29,6 +32,6 @@ def _row(run: str, strategy: str, n: int, mine: list[Outcome]) -> dict[str, Any]
         "searches": len(mine),
         "failed": sum(outcome.error is not None for outcome in mine),
         "solutions": sum(len(outcome.solved) for outcome in mine) / len(mine),
-        "seconds": sum(outcome.seconds for outcome in mine) / len(mine),
+        "seconds": mean_of(np.array([outcome.seconds for outcome in mine])),
         **{model: {name: spent / len(mine) for name, spent in usage.items()} for model, usage in total.items()},
     }

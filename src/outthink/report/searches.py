@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
@@ -88,7 +89,7 @@ def _record(found: _Found, row: int, methods: Sequence[Method]) -> dict[str, Any
         "n": outcome.n,
         "seed": outcome.seed,
         "error": outcome.error,
-        "seconds": round(outcome.seconds, 3),
+        "seconds": None if math.isnan(outcome.seconds) else round(outcome.seconds, 3),
         "tokens": outcome.cost.engine.generated_tokens,
         "right": verdicts(outcome, drawn),
         "tree": pack_search(found.store.tree(found.unit), outcome, drawn),

@@ -50,7 +50,7 @@ class Result:
         stopped: the budget that ended it early, if one did.
         leaves: finished solutions.
         cost: what was spent.
-        began, ended: wall-clock, in seconds since the epoch.
+        began, ended: wall-clock, in seconds since the epoch; the same where nobody knows how long it took.
         digest: of the tree, see `Tree.digest`.
         verdicts: one for each selection.
     """

@@ -18,13 +18,13 @@ from outthink.runs.extension import extend
 from outthink.runs.recipe import Recipe, StrategyEntry
 from outthink.runs.results import Result, Unit, Verdict
 from outthink.runs.store import Store
-from outthink.runs.verdicts import add_verdicts, missing_verdicts, verdict
+from outthink.runs.verdicts import add_verdicts, missing_verdicts, verdicts_on
 from outthink.sandbox import Sandbox
 from outthink.seeding import derive
 from outthink.shape import Shape, shape_of
 from outthink.solver import Attempt, Solver
 
-__all__ = ["Progress", "Work", "own_seed", "planned", "result_of", "run"]
+__all__ = ["Progress", "Work", "own_seed", "planned", "result_of", "run", "searched"]
 
 Work = Callable[[Solver, StrategyEntry, int, Problem, int], Awaitable[tuple[Result, Attempt]]]
 """What is done for a strategy, a seed and a problem, at a priority."""
@@ -57,13 +57,58 @@ class Progress:
     seconds: float
 
 
+async def searched(
+    solver: Solver, entry: StrategyEntry, seed: int, problem: Problem, priority: int
+) -> tuple[Result, Attempt]:
+    """A search, its answers chosen and graded."""
+    began = time.time()
+    attempt = await solver.search(
+        problem,
+        entry.strategy,
+        aggregate=entry.aggregate,
+        budget=entry.budget,
+        seed=own_seed(seed, problem),
+        scored=entry.scored,
+        priority=priority,
+    )
+    verdicts = await verdicts_on(solver, entry, problem, attempt)
+    return result_of(Unit(entry.name, seed, problem.id), attempt, began, verdicts), attempt
+
+
+def result_of(unit: Unit, attempt: Attempt, began: float, verdicts: tuple[Verdict, ...] = ()) -> Result:
+    """What is stored of a search that has just ended.
+
+    Args:
+        unit: which.
+        attempt: what came of it.
+        began: when, in seconds since the epoch.
+        verdicts: what its selections chose.
+    """
+    return Result(
+        unit=unit,
+        error=None if attempt.error is None else f"{type(attempt.error).__name__}: {attempt.error}",
+        stopped=attempt.tree.stopped,
+        leaves=len(attempt.tree.leaves),
+        cost=attempt.tree.cost,
+        began=began,
+        ended=time.time(),
+        digest=attempt.tree.digest(),
+        verdicts=verdicts,
+    )
+
+
+def own_seed(seed: int, problem: Problem) -> int:
+    """A problem's seed hangs on its id, not on its place: a subset of a run is a subset of its results."""
+    return derive(seed, zlib.crc32(problem.id.encode()))
+
+
 async def run(
     recipe: Recipe,
     folder: Path,
     watch: Callable[[Progress], None] = lambda progress: None,
     *,
     retry_failed: bool = False,
-    unit: Work | None = None,
+    unit: Work = searched,
 ) -> None:
     """Carry out what the folder does not hold yet.
 
@@ -76,7 +121,7 @@ async def run(
         folder: where results go. The same recipe resumes there; further strategies and seeds add to it.
         watch: told of every result.
         retry_failed: searches that failed in an earlier sitting are forgotten and tried again.
-        unit: what is done for each strategy, seed and problem; a search whose answers are graded unless stated.
+        unit: what is done for each strategy, seed and problem.
 
     Raises:
         ProblemError, StoreError, ModelNotFound, EngineDown: the run cannot start, or cannot go on. What fails for one
@@ -109,7 +154,7 @@ async def run(
             async def serve(priority: int, entry: StrategyEntry, seed: int, problem: Problem) -> None:
                 finished = None
                 try:
-                    result, attempt = await (unit or _unit)(solver, entry, seed, problem, priority)
+                    result, attempt = await unit(solver, entry, seed, problem, priority)
                     store.add(result, attempt.tree)
                     finished = attempt.tree if attempt.error is None else None
                     watch(tally.add(result, solver))
@@ -150,52 +195,6 @@ def _pending(recipe: Recipe, problems: list[Problem], done: set[Unit]) -> Iterat
             for problem in problems:
                 if Unit(entry.name, seed, problem.id) not in done:
                     yield entry, seed, problem
-
-
-async def _unit(
-    solver: Solver, entry: StrategyEntry, seed: int, problem: Problem, priority: int
-) -> tuple[Result, Attempt]:
-    began = time.time()
-    attempt = await solver.search(
-        problem,
-        entry.strategy,
-        aggregate=entry.aggregate,
-        budget=entry.budget,
-        seed=own_seed(seed, problem),
-        scored=entry.scored,
-        priority=priority,
-    )
-    # A failed search is wrong, whatever it had finished by then: its budget was not spent as the recipe says.
-    wanted = entry.select if attempt.error is None else ()
-    verdicts = [await verdict(solver, problem, attempt.tree, each, entry.aggregate) for each in wanted]
-    return result_of(Unit(entry.name, seed, problem.id), attempt, began, tuple(verdicts)), attempt
-
-
-def result_of(unit: Unit, attempt: Attempt, began: float, verdicts: tuple[Verdict, ...] = ()) -> Result:
-    """What is stored of a search that has just ended.
-
-    Args:
-        unit: which.
-        attempt: what came of it.
-        began: when, in seconds since the epoch.
-        verdicts: what its selections chose.
-    """
-    return Result(
-        unit=unit,
-        error=None if attempt.error is None else f"{type(attempt.error).__name__}: {attempt.error}",
-        stopped=attempt.tree.stopped,
-        leaves=len(attempt.tree.leaves),
-        cost=attempt.tree.cost,
-        began=began,
-        ended=time.time(),
-        digest=attempt.tree.digest(),
-        verdicts=verdicts,
-    )
-
-
-def own_seed(seed: int, problem: Problem) -> int:
-    """A problem's seed hangs on its id, not on its place: a subset of a run is a subset of its results."""
-    return derive(seed, zlib.crc32(problem.id.encode()))
 
 
 class _Tally:

@@ -10,10 +10,10 @@ from outthink.runs.recipe import StrategyEntry
 from outthink.runs.results import Unit, Verdict
 from outthink.runs.store import Store
 from outthink.select import Aggregate, Select
-from outthink.solver import Solver
+from outthink.solver import Attempt, Solver
 from outthink.tree import Tree
 
-__all__ = ["Missing", "add_verdicts", "missing_verdicts", "verdict"]
+__all__ = ["Missing", "add_verdicts", "missing_verdicts", "verdict", "verdicts_on"]
 
 
 async def verdict(
@@ -29,6 +29,13 @@ async def verdict(
         votes=choice.votes,
         weight=choice.weight,
     )
+
+
+async def verdicts_on(solver: Solver, entry: StrategyEntry, problem: Problem, attempt: Attempt) -> tuple[Verdict, ...]:
+    """What all of an entry's selections make of a search that has just ended."""
+    # A failed search is wrong, whatever it had finished by then: its budget was not spent as the recipe says.
+    wanted = entry.select if attempt.error is None else ()
+    return tuple([await verdict(solver, problem, attempt.tree, each, entry.aggregate) for each in wanted])
 
 
 class Missing(NamedTuple):

@@ -10,6 +10,7 @@ from outthink.errors import OutthinkError
 from outthink.runs.recipe import Recipe
 from outthink.runs.runner import Progress, planned, run
 from outthink.study.recipe import StudyRecipe
+from outthink.study.sharing import shared
 
 __all__ = ["RECIPE", "carry_out", "run_folder", "steps"]
 
@@ -32,7 +33,8 @@ async def carry_out(
     """Carry out what the folder does not hold yet.
 
     All runs are checked before the first one begins. They take turns, so there is one engine and one verifier at a
-    time. Cancelling loses only what was under way.
+    time; a pool that one has sampled is only scored for others with the same engine (`sharing.py`). Cancelling loses
+    only what was under way.
 
     Args:
         study: what to do. With further budgets, strategies, seeds, engines or verifiers, only these are carried out.
@@ -53,7 +55,9 @@ async def carry_out(
     ended = {}
     for label, recipe in study.runs.items():
         try:
-            await run(recipe, run_folder(folder, label), whole.watch(label), retry_failed=retry_failed)
+            others = [(other, run_folder(folder, name)) for name, other in study.runs.items() if name != label]
+            with shared(recipe, others) as work:
+                await run(recipe, run_folder(folder, label), whole.watch(label), retry_failed=retry_failed, unit=work)
         except OutthinkError as error:
             # A model that is missing or gone: the others may have better luck.
             ended[label] = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -63,7 +64,7 @@ class Outcome:
         ranks: whether the strategy itself reads scores, whatever selects among its solutions.
         account: what its models did.
         cost: all that was billed.
-        seconds: its share of the machine's time, see `machine_seconds`.
+        seconds: its share of the machine's time, see `machine_seconds`; NaN where it is not known how long it took.
         error: why it failed; None if it did not.
     """
 
@@ -109,7 +110,10 @@ async def read_outcomes(
     problems = {problem.id: problem for problem in store.problems()}
     results = sorted(store.results(), key=lambda result: result.unit.problem)
     took = machine_seconds([(result.began, result.ended) for result in results])
-    seconds = {result.unit: share for result, share in zip(results, took, strict=True)}
+    seconds = {
+        result.unit: share if result.ended > result.began else math.nan
+        for result, share in zip(results, took, strict=True)
+    }
     read = _Reader(run, {entry.name: entry for entry in recipe.strategies}, store.models(), seconds)
     found: list[Outcome] = []
     for name, group in groupby(results, key=lambda result: result.unit.problem):

@@ -26,7 +26,7 @@ class Row:
         failed: searches that ended in an error.
         short: searches that did not fail and yet left fewer finished solutions than the most that any left.
         cost: mean per search. Where neither strategy nor selection reads scores, the verifier is not charged for.
-        seconds: wall-clock per search, with others in flight beside it.
+        seconds: wall-clock per search, with others in flight beside it; None where that is not known.
     """
 
     strategy: str
@@ -38,7 +38,7 @@ class Row:
     failed: int
     short: int
     cost: Cost
-    seconds: float
+    seconds: float | None
 
 
 def summarise(results: Sequence[Result], names: Sequence[tuple[str, str]], ranking: Collection[str] = ()) -> list[Row]:
@@ -91,7 +91,7 @@ def _row(
         failed=sum(result.error is not None for result in mine),
         short=sum(result.leaves < most for result in done),
         cost=Cost(engine=_mean(total.engine, len(mine)), verifier=_mean(verifier, len(mine))),
-        seconds=_busy(mine) / len(mine),
+        seconds=None if (busy := _busy(mine)) is None else busy / len(mine),
     )
 
 
@@ -119,8 +119,13 @@ def _mean(usage: Usage, n: int) -> Usage:
     )
 
 
-def _busy(results: Iterable[Result]) -> float:
-    """Seconds in which at least one of the searches was under way: pauses between sittings do not count."""
+def _busy(results: Sequence[Result]) -> float | None:
+    """Seconds in which at least one of the searches was under way: pauses between sittings do not count.
+
+    None if of one it is not known.
+    """
+    if any(result.ended == result.began for result in results):
+        return None
     busy, end = 0.0, 0.0
     for began, ended in sorted((result.began, result.ended) for result in results):
         busy += max(0.0, ended - max(began, end))

@@ -83,7 +83,7 @@ def _cells(row: Row) -> list[str]:
     if row.gain is not None:
         gain = f"{percent(row.gain[0], sign=True)} {_interval(row.gain[1], sign=True)}"
     # Where no model was called, as in a run that was imported, what was not counted is not 0.
-    called = engine.calls > 0 or row.seconds > 0
+    called = engine.calls > 0 or bool(row.seconds)
     tokens = (engine.generated_tokens, engine.prompt_tokens, engine.cached_tokens, verifier.scored_tokens)
     return [
         row.strategy,
@@ -91,7 +91,7 @@ def _cells(row: Row) -> list[str]:
         accuracy,
         gain,
         *(f"{n:,}" if n or called else NOTHING for n in tokens),
-        f"{row.seconds:.2f}" if called else NOTHING,
+        f"{row.seconds:.2f}" if called and row.seconds is not None else NOTHING,
         teraflop(row.cost.flops),
     ]
 
