@@ -271,6 +271,8 @@ def test_a_study_is_reported_as_its_recipe_says(tmp_path: Path) -> None:
             assert each["flops"] <= allowed
             assert each["value"] == pytest.approx(each["accuracy"] - 0.5)
             assert each["low"] <= each["value"] <= each["high"]
+    # The second verifier took over the pool that was sampled for the first.
+    assert [each["seconds"] is None for each in document["costs"]] == [False, True]
     json.dumps(document, allow_nan=False)
 
 
