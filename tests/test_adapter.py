@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from outthink import adapter
-from outthink.adapter import export_adapter, permute
+from outthink.adapter import export_adapter, permute, read_adapter, unpermute
 from outthink.errors import UsageError
 
 gguf = pytest.importorskip("gguf", reason="gguf is not installed: it comes with outthink[transformers]")
@@ -176,6 +176,29 @@ PROMPTS = (
 )
 
 
+def test_permutation_is_undone():
+    rows = np.arange(HEADS * HEAD_SIZE * 5).reshape(-1, 5)
+    assert (unpermute(permute(rows, HEADS), HEADS) == rows).all()
+
+
+def test_what_was_exported_changes_what_peft_would(tmp_path, base, weights):
+    export_adapter(save(tmp_path / "peft", weights), tmp_path / "adapter.gguf", base=base)
+    changes = read_adapter(tmp_path / "adapter.gguf", base=base)
+    assert changes.keys() == {f"model.layers.0.{name}" for name in LAYERS}
+    for name in LAYERS:
+        a, b = (weights[f"base_model.model.model.layers.0.{name}.lora_{side}.weight"] for side in "AB")
+        # Half precision in the file.
+        np.testing.assert_allclose(changes[f"model.layers.0.{name}"], 6 / RANK * b @ a, rtol=0.01, atol=0.02)
+
+
+def test_what_is_no_adapter_is_not_read(base, tmp_path):
+    (tmp_path / "text.gguf").write_text("nothing")
+    with pytest.raises(UsageError, match="cannot be read as an adapter"):
+        read_adapter(tmp_path / "text.gguf", base=base)
+    with pytest.raises(UsageError, match="is nothing that a LoRA adapter"):
+        read_adapter(base, base=base)
+
+
 @pytest.mark.model
 @pytest.mark.filterwarnings("ignore")  # those of transformers and peft, about themselves
 def test_llama_cpp_with_the_exported_adapter_predicts_what_transformers_does(
@@ -192,6 +215,35 @@ def test_llama_cpp_with_the_exported_adapter_predicts_what_transformers_does(
     # 0.13 and 0.70 where this was written: activations in 8 bits move a log-probability by 0.1.
     assert apart < 0.25
     assert unpermuted > 3 * apart
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_an_exported_model_says_what_peft_says(tmp_path: Path, default_model: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("peft", reason="peft is not installed: it comes with outthink[transformers]")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from outthink.learn.train.merge import export_model
+
+    tokens, expected = by_transformers(default_model, tmp_path / "peft")
+    export_adapter(tmp_path / "peft", tmp_path / "adapter.gguf", base=default_model)
+    monkeypatch.setattr(adapter, "unpermute", lambda rows, heads: rows)
+    for name in ("permuted", "right"):
+        export_model(str(default_model), tmp_path / name, adapter=str(tmp_path / "adapter.gguf"))
+        monkeypatch.undo()
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "right")
+    assert [tokenizer.encode(prompt) for prompt in PROMPTS] == tokens
+
+    def apart(name: str) -> float:
+        model = AutoModelForCausalLM.from_pretrained(tmp_path / name, dtype=torch.float32)
+        with torch.no_grad():
+            said = [torch.log_softmax(model(torch.tensor([ids])).logits[0, -1], dim=-1).numpy() for ids in tokens]
+        return float(np.mean([np.abs(one - other).mean() for one, other in zip(said, expected, strict=True)]))
+
+    # The file keeps the adapter in half precision.
+    assert apart("right") < 0.01
+    assert apart("permuted") > 0.1
 
 
 def by_transformers(model: Path, folder: Path) -> tuple[list[list[int]], list[np.ndarray]]:

@@ -1,4 +1,4 @@
-"""LoRA adapters: from the folder peft writes to the file llama.cpp loads."""
+"""LoRA adapters: from the folder peft writes to the file llama.cpp loads, and back to what they change."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _TENSORS = {
     "mlp.down_proj": "ffn_down",
 }
 _NAME = re.compile(r"base_model\.model\.model\.layers\.(\d+)\.(.+)\.lora_([AB])\.weight")
+_LLAMA_CPP_NAME = re.compile(r"blk\.(\d+)\.(\w+)\.weight")
 _WEIGHTS = "adapter_model.safetensors"
 # What peft can add to plain LoRA and llama.cpp's adapter format cannot hold.
 _BEYOND_LORA = ("use_dora", "use_rslora", "lora_bias", "modules_to_save", "alpha_pattern", "rank_pattern")
@@ -77,6 +78,52 @@ def permute(rows: np.ndarray, heads: int) -> np.ndarray:
         heads: How many heads the rows belong to.
     """
     return rows.reshape(heads, 2, -1, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def unpermute(rows: np.ndarray, heads: int) -> np.ndarray:
+    """Undoes `permute`."""
+    return rows.reshape(heads, -1, 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def read_adapter(path: Path, *, base: Path) -> dict[str, np.ndarray]:
+    """What a llama.cpp adapter adds to the weights of a llama model, by transformers' names and in its order of rows.
+
+    Args:
+        path: a LoRA adapter in GGUF format.
+        base: the GGUF file of the model it is for: heads are read from it.
+
+    Returns:
+        For each layer, such as `model.layers.0.mlp.up_proj`, a matrix of its weight's shape.
+
+    Raises:
+        UsageError: it is no such adapter, or the package `gguf` is missing.
+    """
+    try:
+        from gguf import GGUFReader
+    except ImportError as error:
+        raise UsageError(
+            f'reading an adapter needs the package {error.name}: pip install "outthink[transformers]"'
+        ) from error
+    try:
+        model, file = GGUFReader(base), GGUFReader(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as an adapter for {base}: {error}") from error
+    heads, alpha = _heads(model, base), file.fields.get("adapter.lora.alpha")
+    tensors = {tensor.name: tensor.data.astype("float32") for tensor in file.tensors}
+    layers = {ours: theirs for theirs, ours in _TENSORS.items()}
+    changes = {}
+    for name in sorted({each.removesuffix(".lora_a").removesuffix(".lora_b") for each in tensors}):
+        found = _LLAMA_CPP_NAME.fullmatch(name)
+        down, up = tensors.get(f"{name}.lora_a"), tensors.get(f"{name}.lora_b")
+        if not found or found[2] not in layers or down is None or up is None or alpha is None:
+            raise UsageError(f"{path}: {name!r} is nothing that a LoRA adapter of a llama model has")
+        kind, change = found[2], float(alpha.contents()) / len(down) * up @ down
+        if kind in heads:
+            if len(change) % (2 * heads[kind]):
+                raise UsageError(f"{path}: {name!r} has {len(change)} rows, which are no {heads[kind]} heads of {base}")
+            change = unpermute(change, heads[kind])
+        changes[f"model.layers.{found[1]}.{layers[kind]}"] = change
+    return changes
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -272,6 +272,28 @@ def export_adapter(
     stdout().print(f"Written: {destination}")
 
 
+@app.command(epilog="Example: [bold]outthink export-model smollm2-135m-arithmetic policy[/bold]")
+def export_model(
+    model: Annotated[str, typer.Argument(help="A name (see outthink models), a GGUF file or a Hub id.")],
+    folder: Annotated[Path, typer.Argument(help="The folder to write.")],
+    adapter: Annotated[
+        str | None, typer.Option(help="A LoRA adapter in GGUF format.", show_default="the model's own, if it has one")
+    ] = None,
+) -> None:
+    """Turn a model in a GGUF file, with its adapter, into a checkpoint that vLLM and transformers load."""
+    try:
+        from outthink.learn.train.merge import export_model
+    except ImportError as error:
+        raise UsageError(
+            f'exporting a model needs the package {error.name}: pip install "outthink[transformers]"'
+        ) from error
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder}: is there already; name a new folder")
+    with stderr().status(f"writing {folder}"):
+        export_model(model, folder, adapter=adapter)
+    stdout().print(f"Written: {folder}")
+
+
 app.add_typer(exchange)
 app.add_typer(learning)
 app.add_typer(studying)

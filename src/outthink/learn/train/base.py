@@ -22,7 +22,7 @@ from outthink.tree import Message
 from outthink.verifiers.backends.bodies import quiet
 from outthink.verifiers.families import FAMILY_KEY
 
-__all__ = ["ADAPTER", "GGUF", "MODEL", "Base", "Tokenizer", "load_base", "save"]
+__all__ = ["ADAPTER", "GGUF", "MODEL", "Base", "Tokenizer", "load_base", "save", "save_model"]
 
 MODEL, ADAPTER, GGUF = "model", "adapter", "adapter.gguf"
 """What a training leaves in its folder: a whole checkpoint, the LoRA adapter alone, the same for llama.cpp."""
@@ -133,13 +133,25 @@ def save(base: Base, folder: Path, *, family: str | None) -> list[str]:
         # A GGUF's weights are finer than bfloat16 can tell; others are kept in what they came in.
         kept = torch.float32 if base.gguf is not None else whole.dtype
         whole = whole.to(torch.float32).merge_and_unload().to(kept)
-    if family is not None:
-        setattr(whole.config, FAMILY_KEY, family)
-    whole.config.architectures = [type(whole).__name__]
-    with quiet():
-        whole.save_pretrained(folder / MODEL)
-    base.tokenizer.own.save_pretrained(folder / MODEL)
+    save_model(whole, base.tokenizer, folder / MODEL, family=family)
     return [*written, MODEL]
+
+
+def save_model(model: Any, tokenizer: Tokenizer, folder: Path, *, family: str | None) -> None:
+    """Write a whole model, without adapters, as a checkpoint that transformers and vLLM load.
+
+    Args:
+        model: transformers' own.
+        tokenizer: its own.
+        folder: to write.
+        family: of reward models, which the checkpoint is then recognised to be of.
+    """
+    if family is not None:
+        setattr(model.config, FAMILY_KEY, family)
+    model.config.architectures = [type(model).__name__]
+    with quiet():
+        model.save_pretrained(folder)
+    tokenizer.own.save_pretrained(folder)
 
 
 def _gguf(name: str) -> Path | None:
