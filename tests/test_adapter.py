@@ -218,7 +218,7 @@ def test_llama_cpp_with_the_exported_adapter_predicts_what_transformers_does(
 
 
 @pytest.mark.model
-@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # as above
 def test_an_exported_model_says_what_peft_says(tmp_path: Path, default_model: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("peft", reason="peft is not installed: it comes with outthink[transformers]")
     import torch

@@ -177,12 +177,12 @@ def test_methods_stand_beside_a_larger_model(study: Study, tmp_path: Path) -> No
     write(tmp_path, engine=sized, larger=[larger])
     shown = study("--format", "markdown")
     assert shown.status == 0
-    assert shown.out.count("costs no more FLOPs than Whale") == 2
+    assert shown.out.count("At the FLOPs that Whale takes to answer") == 2
     assert "4,000 parameters, 50.0 % as reported in a paper" in shown.out
-    assert "and its training, 0.1 tokens written for each of it" in shown.out
+    assert "and to be trained, 0.1 tokens written for each trained on" in shown.out
     again = study()
-    assert again.out.count("costs no more FLOPs than Whale") == 2
+    assert again.out.count("At the FLOPs that Whale takes to answer") == 2
     # It is told of what was found: to name another asks no model.
     write(tmp_path, engine=sized, larger=[{**larger, "name": "Elephant", "ratios": []}])
     other = study("--format", "markdown")
-    assert (other.status, other.out.count("than Elephant"), other.out.count("Whale")) == (0, 1, 0)
+    assert (other.status, other.out.count("FLOPs that Elephant"), other.out.count("Whale")) == (0, 1, 0)

@@ -52,13 +52,13 @@ def _tables(beside: Sequence[Beside]) -> Iterator[tuple[str, list[list[str]]]]:
 
 def _title(each: Beside) -> str:
     larger = each.larger
-    spent = "what it takes to answer"
-    if each.ratio < math.inf:
-        spent += f" and its training, {each.ratio:g} tokens written for each of it"
+    training = (
+        "" if each.ratio == math.inf else f" and to be trained, {each.ratio:g} tokens written for each trained on"
+    )
     return (
-        f"The largest N that costs no more FLOPs than {larger.name}: {spent}\n"
-        f"({count(larger.parameters, 'parameter')}, {percent(larger.accuracy)} % as reported in {larger.source}; the "
-        "report is taken to be exact)"
+        f"At the FLOPs that {larger.name} takes to answer{training}\n"
+        f"(the largest N that costs no more; {count(larger.parameters, 'parameter')}, {percent(larger.accuracy)} % as "
+        f"reported in {larger.source}, taken to be exact)"
     )
 
 

@@ -6,7 +6,7 @@ function largerModels() {
 }
 
 function largerModel(larger, ratio, rows) {
-  const training = ratio === null ? "" : ` Its training is counted in, ${ratio.toLocaleString("en")} tokens written for each of it.`;
+  const training = ratio === null ? "" : ` Its training is counted in, ${ratio.toLocaleString("en")} tokens written for each trained on.`;
   return card(`For the FLOPs of ${larger.name}`,
     `${amount(larger.parameters)} parameters, ${percent(larger.accuracy)} % as reported in ${larger.source}; the report is taken to ` +
     `be exact. Shown is the largest N that costs no more.${training}`,
