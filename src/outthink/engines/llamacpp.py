@@ -8,7 +8,6 @@ prefix for the requests that continue it.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from outthink.cores import usable_cores
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
 from outthink.engines.llamacpp_reader import LlamaCppReader
@@ -58,7 +58,7 @@ class LlamaCpp:
         self._adapter = adapter
         self._context = context
         self.parallel = parallel
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or len(usable_cores())
         self._server: Any = None
         self._http: Any = None
         self._pool: ThreadPoolExecutor | None = None

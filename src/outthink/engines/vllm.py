@@ -45,8 +45,8 @@ class Vllm:
         seeded: draw each sibling from its own seed. That costs speed, and makes a run repeatable only where vLLM's sums
             do not depend on what shares the batch (its batch-invariant mode). GPUs only.
         compile: let vLLM compile the model and capture graphs: a minute more to start, faster afterwards.
-        cores: of a CPU, those to compute on ("0-3"). vLLM takes all but one; a reward model on vLLM beside this engine
-            needs cores of its own.
+        cores: of a CPU, those to compute on ("0-3"); all if None. A reward model on vLLM beside this engine needs cores
+            of its own.
         args: any other argument of `vllm.AsyncEngineArgs` by name.
     """
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from outthink.cores import usable_cores
 from outthink.errors import EngineDown, EngineError, ModelNotFound, UsageError
 from outthink.options import check_keys
 from outthink.shape import Shape, shape_of_transformer
@@ -43,7 +44,7 @@ class VllmCore:
     Args:
         arguments: of `vllm.AsyncEngineArgs`; told whether vLLM runs on a CPU.
         where: the recipe's field that names the model, for messages.
-        cores: the CPU's cores to compute on, as vLLM spells them ("0-3"); None leaves it to vLLM.
+        cores: the CPU's cores to compute on, as vLLM spells them ("0-3"); all that there are if None.
     """
 
     def __init__(self, arguments: Callable[[bool], Mapping[str, Any]], *, where: str, cores: str | None) -> None:
@@ -132,7 +133,7 @@ class VllmCore:
         try:
             # Kept here, not returned: a waiting thread holds on to its last result, and an engine that outlives the
             # interpreter complains that the rest is gone.
-            with _on(self._cores):
+            with _on(self._cores or (_all_cores() if on_cpu else None)):
                 self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()
@@ -140,6 +141,14 @@ class VllmCore:
                 f"{self._where}: vLLM could not load {arguments['model']!r}: {reason[0] if reason else error!r}. "
                 "If it names no cause, vLLM's own log above does; VLLM_LOGGING_LEVEL=INFO tells more"
             ) from error
+
+
+def _all_cores() -> str | None:
+    """All of them, unless the user has told vLLM something else.
+
+    Left to itself vLLM keeps one core free, which of two is half of the speed.
+    """
+    return None if _CORES in os.environ else ",".join(map(str, usable_cores()))
 
 
 @contextmanager

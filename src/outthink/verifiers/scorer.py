@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from outthink.concurrency import gather
+from outthink.cores import usable_cores
 from outthink.cost import Usage
 from outthink.errors import UsageError
 from outthink.models import BUILT_IN
@@ -114,7 +114,7 @@ def pick_backend(spec: str | Mapping[str, Any], model: str, head: Head) -> Backe
     if model in BUILT_IN:
         # Threads of llama.cpp wait for each other busily. The engine that writes has one on each core; were there as
         # many of these, either would wait for threads that the other keeps from running.
-        threads = max(1, len(os.sched_getaffinity(0)) // 2)
+        threads = max(1, len(usable_cores()) // 2)
         engine = {"kind": "llamacpp", "context": 512, "parallel": 8, "threads": threads}
         return make_backend({"kind": "generate", "engine": engine})
     if find_spec("vllm") is not None and not isinstance(head, Ratio):
