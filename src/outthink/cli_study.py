@@ -28,7 +28,7 @@ __all__ = ["commands"]
 commands = typer.Typer()
 
 
-@commands.command(epilog='Example: [bold]outthink study recipes/nano-study.yaml --set "budgets=[1, 4]"[/bold]')
+@commands.command(epilog='Example: [bold]outthink study recipes/nano-study.yaml --set problems.limit=20[/bold]')
 def study(
     recipe: Annotated[Path, typer.Argument(help="A YAML file: problems, engines, verifiers, budgets and strategies.")],
     changes: Annotated[

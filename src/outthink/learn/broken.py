@@ -1,8 +1,8 @@
 """Broken solutions: worked ones into which a mistake is put, so that it is known from which step on they are wrong.
 
 A sampled mistake has to be found by rollouts, which take a model's time; one that is made on purpose costs nothing.
-What follows on it is calculated on from the wrong number, as a model would. A reward model that has learnt on these
-what a wrong calculation looks like needs fewer rollouts to learn which mistakes its policy makes.
+Most broken solutions end with their mistake: what comes after it is wrong too, and teaches less than another mistake.
+Those of one problem share all that is right, and are read together.
 """
 
 from __future__ import annotations
@@ -25,9 +25,14 @@ _OPERATIONS: Mapping[str, Callable[[int, int], int | None]] = {
     "*": lambda a, b: a * b,
     "/": lambda a, b: a // b if b and a % b == 0 else None,
 }
-# How a model is off: by some, in a digit, by a factor. A quarter of the mistakes are right sums of wrong numbers.
 _NEAR = (1, 2, 5, 9, 10, 11, 20, 100)
-_WRONG_OPERAND = 0.25
+"""By how much results are off, where they are off by some."""
+
+_CONTINUED = 0.25
+"""Share of the wrong calculations after which it goes on, so that what follows on a mistake is known to be wrong."""
+
+_TRIES = 20
+"""As often as a mistake is looked for that can be made in a solution: not every kind can be made in every step."""
 
 
 def broken(problem: str, question: str, steps: Sequence[str], *, times: int, seed: int) -> Iterator[Labelled]:
@@ -45,11 +50,14 @@ def broken(problem: str, question: str, steps: Sequence[str], *, times: int, see
     """
     at_least(0, times=times)
     yield _labelled(problem, question, steps, len(steps))
-    places = [place for place, step in enumerate(steps) if _EQUATION.search(step)]
+    if not any(_EQUATION.search(step) for step in steps):
+        return
     rng = Random(f"{seed} {problem}")
-    for _ in range(times if places else 0):
-        place = rng.choice(places)
-        yield _labelled(problem, question, _break(question, steps, place, rng), place)
+    for _ in range(times):
+        made = next((found for _ in range(_TRIES) if (found := _mistake(question, steps, rng)) is not None), None)
+        if made is not None:
+            place, written = made
+            yield _labelled(problem, question, written, place)
 
 
 def _labelled(problem: str, question: str, steps: Sequence[str], right: int) -> Labelled:
@@ -57,19 +65,94 @@ def _labelled(problem: str, question: str, steps: Sequence[str], right: int) -> 
     return Labelled(problem=problem, question=question, steps=tuple(steps), labels=labels, correct=right == len(steps))
 
 
-def _break(question: str, steps: Sequence[str], place: int, rng: Random) -> list[str]:
-    """The steps with a mistake in one, and what follows calculated on from it."""
-    found = list(_EQUATION.finditer(steps[place]))[-1]
-    left, operator, right, result = int(found[1]), found[3], int(found[5]), int(found[7])
+def _mistake(question: str, steps: Sequence[str], rng: Random) -> tuple[int, list[str]] | None:
+    """A place and the steps with a mistake there; None if this one cannot be made."""
+    kind = rng.choices(list(_KINDS), list(_KINDS.values()))[0]
+    place = rng.randrange(len(steps))
+    wrong = kind(question, steps, place, rng)
+    return None if wrong is None or wrong[0] == steps[place] else (place, [*steps[:place], *wrong])
+
+
+def _result(question: str, steps: Sequence[str], place: int, rng: Random) -> list[str] | None:
+    """A calculation comes out wrong."""
+    found = _last_equation(steps[place])
+    if found is None:
+        return None
+    left, _, result = _numbers(found)
+    return _calculated(steps, place, found, left, found[3], _off(result, rng), rng)
+
+
+def _operand(question: str, steps: Sequence[str], place: int, rng: Random) -> list[str] | None:
+    """A right calculation with a number that does not belong there."""
+    found = _last_equation(steps[place])
+    if found is None:
+        return None
+    left, right, _ = _numbers(found)
     said = [int(number) for text in (question, *steps[:place]) for number in _NUMBER.findall(text)]
-    wrong = None
-    if rng.random() < _WRONG_OPERAND:
-        left = rng.choice([number for number in said if number != left] or [left])
-        wrong = _OPERATIONS[operator](left, right)
-    if wrong is None or wrong == result:
-        left, wrong = int(found[1]), _off(result, rng)
-    mistake = steps[place][: found.start()] + _written(found, left, right, wrong) + steps[place][found.end() :]
-    return [*steps[:place], mistake, *_followed(steps[place + 1 :], {result: wrong}, rng)]
+    other = rng.choice([number for number in said if number != left] or [left])
+    result = _OPERATIONS[found[3]](other, right)
+    return None if result is None else _calculated(steps, place, found, other, found[3], result, rng)
+
+
+def _operation(question: str, steps: Sequence[str], place: int, rng: Random) -> list[str] | None:
+    """A right calculation that should have been another."""
+    found = _last_equation(steps[place])
+    if found is None:
+        return None
+    left, right, _ = _numbers(found)
+    operator = rng.choice([each for each in _OPERATIONS if each != found[3]])
+    result = _OPERATIONS[operator](left, right)
+    return None if result is None else _calculated(steps, place, found, left, operator, result, rng)
+
+
+def _skipped(question: str, steps: Sequence[str], place: int, rng: Random) -> list[str] | None:
+    """A step is left out; the next one calculates with what there was before it."""
+    left_out = _last_equation(steps[place])
+    found = _last_equation(steps[place + 1]) if place + 1 < len(steps) else None
+    if left_out is None or found is None:
+        return None
+    before, beside, missed = _numbers(left_out)
+    left, right, right_result = _numbers(found)
+    instead = rng.choice((before, beside))
+    left, right = (instead if number == missed else number for number in (left, right))
+    result = _OPERATIONS[found[3]](left, right)
+    if result is None or result == right_result or missed not in _numbers(found)[:2]:
+        return None
+    return [_with(steps[place + 1], found, left, found[3], right, result)]
+
+
+def _ended(question: str, steps: Sequence[str], place: int, rng: Random) -> list[str] | None:
+    """The solution ends too soon, or with a number that is not its answer."""
+    results = [found[7] for step in steps[:place] if (found := _last_equation(step)) is not None]
+    numbers = _NUMBER.findall(steps[-1])
+    others = [number for number in results if number not in numbers]
+    if len(numbers) != 1 or not others or _EQUATION.search(steps[-1]):
+        return None
+    return [_NUMBER.sub(others[-1] if place < len(steps) - 1 else rng.choice(others), steps[-1])]
+
+
+_KINDS = {_result: 0.55, _operand: 0.1, _operation: 0.1, _skipped: 0.15, _ended: 0.1}
+"""What mistakes there are, and how often: mostly those that policies make."""
+
+
+def _numbers(found: re.Match[str]) -> tuple[int, int, int]:
+    """What is calculated with, and what comes out."""
+    return int(found[1]), int(found[5]), int(found[7])
+
+
+def _last_equation(step: str) -> re.Match[str] | None:
+    return next(reversed(list(_EQUATION.finditer(step))), None)
+
+
+def _calculated(
+    steps: Sequence[str], place: int, found: re.Match[str], left: int, operator: str, result: int, rng: Random
+) -> list[str]:
+    """A step with another calculation, and sometimes what follows from what came out."""
+    _, right, known = _numbers(found)
+    mistake = _with(steps[place], found, left, operator, right, result)
+    if rng.random() >= _CONTINUED:
+        return [mistake]
+    return [mistake, *_followed(steps[place + 1 :], {known: result}, rng)]
 
 
 def _off(result: int, rng: Random) -> int:
@@ -96,7 +179,7 @@ def _followed(steps: Sequence[str], known: Mapping[int, int], rng: Random) -> It
         for found in _EQUATION.finditer(step):
             left, right, result = (now.get(int(found[group]), int(found[group])) for group in (1, 5, 7))
             result = _OPERATIONS[found[3]](left, right) or _off(int(found[7]), rng)
-            text += _replaced(step[end : found.start()], now) + _written(found, left, right, result)
+            text += _replaced(step[end : found.start()], now) + _written(found, left, found[3], right, result)
             end = found.end()
             if result != int(found[7]):
                 now[int(found[7])] = result
@@ -107,5 +190,10 @@ def _replaced(text: str, now: Mapping[int, int]) -> str:
     return _NUMBER.sub(lambda number: str(now.get(int(number[0]), number[0])), text)
 
 
-def _written(found: re.Match[str], left: int, right: int, result: int) -> str:
-    return f"{left}{found[2]}{found[3]}{found[4]}{right}{found[6]}{result}"
+def _with(step: str, found: re.Match[str], left: int, operator: str, right: int, result: int) -> str:
+    """A step with another calculation in the place of one."""
+    return step[: found.start()] + _written(found, left, operator, right, result) + step[found.end() :]
+
+
+def _written(found: re.Match[str], left: int, operator: str, right: int, result: int) -> str:
+    return f"{left}{found[2]}{operator}{found[4]}{right}{found[6]}{result}"
