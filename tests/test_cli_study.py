@@ -186,3 +186,13 @@ def test_methods_stand_beside_a_larger_model(study: Study, tmp_path: Path) -> No
     write(tmp_path, engine=sized, larger=[{**larger, "name": "Elephant", "ratios": []}])
     other = study("--format", "markdown")
     assert (other.status, other.out.count("FLOPs that Elephant"), other.out.count("Whale")) == (0, 1, 0)
+
+
+def test_offline_another_baseline_is_only_another_look(study: Study) -> None:
+    study()
+    other = study("--offline", "--set", "baseline={strategy: sample, selection: weighted}", "--format", "markdown")
+    assert (other.status, "A gain is over sample weighted (last) at the same N" in other.out) == (0, True)
+    one = study("--offline", "--set", "verifiers={bad: {kind: scripted, noise: 1.0}}", "--format", "markdown")
+    assert "scripted+bad: 4 problems" in one.out and "scripted+good" not in one.out
+    # What was carried out stays as it is.
+    assert "scripted+good" in study("--offline").out

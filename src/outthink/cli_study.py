@@ -22,13 +22,14 @@ from outthink.terminal.resumable import kept, resumable
 
 if TYPE_CHECKING:
     from outthink.study.opening import Opened
+    from outthink.study.recipe import StudyRecipe
 
 __all__ = ["commands"]
 
 commands = typer.Typer()
 
 
-@commands.command(epilog='Example: [bold]outthink study recipes/nano-study.yaml --set problems.limit=20[/bold]')
+@commands.command(epilog="Example: [bold]outthink study recipes/nano-study.yaml --set problems.limit=20[/bold]")
 def study(
     recipe: Annotated[Path, typer.Argument(help="A YAML file: problems, engines, verifiers, budgets and strategies.")],
     changes: Annotated[
@@ -78,7 +79,7 @@ def study(
         stderr().print(
             Text("Smoke size, on stand-ins: it shows that the recipe runs. Its figures mean nothing.", "yellow")
         )
-    opened = _opened(folder)
+    opened = _opened(folder, loaded)
     show_study(opened, form, axis)
     for label, error in ended.items():
         print_error(f"{label} is not complete: {error}")
@@ -130,13 +131,13 @@ def policy(
         stderr().print(f"Written: {out}. Follow it with the strategy {{kind: auto, policy: {out}}}")
 
 
-def _opened(folder: Path) -> Opened:
+def _opened(folder: Path, recipe: StudyRecipe | None = None) -> Opened:
     """What a study's or a run's folder holds."""
     from outthink.study.opening import open_study
     from outthink.terminal.counting import counting
 
     with counting(stderr()) as watch:
-        return asyncio.run(open_study(folder, lambda done, total: watch("searches read", done, total)))
+        return asyncio.run(open_study(folder, lambda done, total: watch("searches read", done, total), recipe=recipe))
 
 
 def _label(folders: Mapping[str, Path], asked: str | None) -> str:

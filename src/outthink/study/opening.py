@@ -34,21 +34,28 @@ class Opened(NamedTuple):
     beside: tuple[Beside, ...] = ()
 
 
-async def open_study(folder: Path, watch: Callable[[int, int], None] = lambda done, total: None) -> Opened:
+async def open_study(
+    folder: Path,
+    watch: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    recipe: StudyRecipe | None = None,
+) -> Opened:
     """Read all that a folder holds; no model is asked.
 
     Args:
         folder: of a study, or of a run. A run's methods are compared with the majority of its samples.
         watch: told how many of how many searches are read, run by run.
+        recipe: how a study is looked at: its labels, budgets, aggregates, baseline, prices; as it was carried out last if
+            None.
 
     Raises:
         StoreError: there is neither.
     """
     file = folder / RECIPE
-    if not file.is_file():
+    if recipe is None and not file.is_file():
         study = await load_study({"": folder}, watch=watch)
         return Opened(study, _baselines(study, None), {"": folder})
-    recipe = parse_study_recipe(json.loads(file.read_text(encoding="utf-8")), str(file))
+    recipe = recipe or parse_study_recipe(json.loads(file.read_text(encoding="utf-8")), str(file))
     folders = {label: run_folder(folder, label) for label in recipe.runs}
     there = {label: run for label, run in folders.items() if (run / "run.db").is_file()}
     if not there:
