@@ -45,8 +45,8 @@ async def open_study(
     Args:
         folder: of a study, or of a run. A run's methods are compared with the majority of its samples.
         watch: told how many of how many searches are read, run by run.
-        recipe: how a study is looked at: its labels, budgets, aggregates, baseline, prices; as it was carried out last if
-            None.
+        recipe: how a study is looked at: its labels, budgets, aggregates, baseline, prices; as it was last carried out
+            if None.
 
     Raises:
         StoreError: there is neither.
