@@ -68,6 +68,8 @@ def test_weighted_sums_the_scores() -> None:
         ("weighted", [held("1", 0.5), held("2", 0.25), held("2", 0.25)], "2"),
         ("weighted", [held("1", 0.0), held("2", 0.0), held("2", 0.0)], "2"),
         ("weighted", [held("b", 0.0), held("a", 0.0)], "a"),
+        # As decimal fractions both sums are 1.9; as binary ones they are not the same.
+        ("weighted", [held("7", 0.5), held("7", 0.5), held("7", 0.9), *[held("12", x) for x in (0.1, 0.9, 0.9)]], "7"),
         ("best-of-majority", [held("1", 0.5), held("2", 0.5), held("2", 0.0)], "2"),
         ("best-of-majority", [held("b", 0.5), held("a", 0.5)], "a"),
     ],

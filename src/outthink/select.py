@@ -164,7 +164,11 @@ def weighted(candidates: Sequence[Candidate]) -> Choice:
     """
     ballots = _scored_ballots(candidates, "weighted")
     return _choose(
-        ballots, candidates, rank=lambda ballot: (ballot.total, ballot.votes), count=lambda ballot: ballot.total
+        # What is equal but for how decimal fractions are rounded is a tie.
+        ballots,
+        candidates,
+        rank=lambda ballot: (round(ballot.total, 12), ballot.votes),
+        count=lambda ballot: ballot.total,
     )
 
 

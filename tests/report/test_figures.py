@@ -33,7 +33,7 @@ def test_all_are_written_in_every_format(made: dict[str, Any], tmp_path: Path) -
     begin = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
     for file in (tmp_path / "figures").iterdir():
         assert file.read_bytes().startswith(begin[file.suffix[1:]])
-    assert told[-1] == ("figures", 8, 8)
+    assert told[-1] == ("figures drawn", 8, 8)
 
 
 def test_the_same_results_give_the_same_files(made: dict[str, Any], tmp_path: Path) -> None:

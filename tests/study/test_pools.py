@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from outthink.select import SELECTIONS, Candidate, Select
@@ -56,6 +56,7 @@ def test_best_is_exact_where_right_and_wrong_do_not_tie(pool: list[Solution], k:
 @pytest.mark.parametrize("select", ["weighted", "best-of-majority", "best", "majority"])
 @settings(deadline=None)
 @given(pool=pools)
+@example(pool=[("7", 0.5), ("7", 0.5), ("7", 0.9), ("12", 0.1), ("12", 0.9), ("12", 0.9)])
 def test_every_subset_is_chosen_from_as_outthink_selects(select: Select, pool: list[Solution]) -> None:
     made = ballots([key for key, _ in pool], [key == RIGHT for key, _ in pool], [score for _, score in pool])
     for k in range(1, len(pool) + 1):

@@ -233,7 +233,7 @@ def test_a_built_in_reward_model_is_known_and_runs_beside_the_engine(
 ) -> None:
     """On llama.cpp whatever else is installed, and on half of the cores, which the engine's threads wait on too."""
     monkeypatch.setitem(BUILT_IN, "checker", replace(BUILT_IN["smollm2-135m"], family="plus-minus"))
-    monkeypatch.setattr(scorer.os, "sched_getaffinity", lambda process: set(range(cores)))
+    monkeypatch.setattr(scorer, "usable_cores", lambda: list(range(cores)))
     made: list[Mapping[str, object]] = []
     monkeypatch.setattr(scorer, "make_backend", made.append)
     monkeypatch.setattr(scorer, "find_spec", lambda name: name)
