@@ -163,10 +163,11 @@ def test_a_destination_that_cannot_be_written_is_named(tmp_path, base, weights):
         export_adapter(save(tmp_path / "peft", weights), tmp_path / "nowhere" / "adapter.gguf", base=base)
 
 
-def test_a_missing_package_names_the_extra(tmp_path, base, monkeypatch):
+def test_a_missing_package_names_the_extra(tmp_path, base, weights, monkeypatch):
+    folder = save(tmp_path / "peft", weights)
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(UsageError, match=r'package gguf: pip install "outthink\[transformers\]"'):
-        export_adapter(tmp_path, tmp_path / "adapter.gguf", base=base)
+        export_adapter(folder, tmp_path / "adapter.gguf", base=base)
 
 
 PROMPTS = (
@@ -191,10 +192,13 @@ def test_what_was_exported_changes_what_peft_would(tmp_path, base, weights):
         np.testing.assert_allclose(changes[f"model.layers.0.{name}"], 6 / RANK * b @ a, rtol=0.01, atol=0.02)
 
 
-def test_what_is_no_adapter_is_not_read(base, tmp_path):
-    (tmp_path / "text.gguf").write_text("nothing")
-    with pytest.raises(UsageError, match="cannot be read as an adapter"):
+@pytest.mark.parametrize("text", ["nothing", ""])
+def test_what_is_no_adapter_is_not_read(base, tmp_path, text):
+    (tmp_path / "text.gguf").write_text(text)
+    with pytest.raises(UsageError, match=r"text\.gguf: cannot be read as an adapter"):
         read_adapter(tmp_path / "text.gguf", base=base)
+    with pytest.raises(UsageError, match=r"text\.gguf: cannot be read as a GGUF model"):
+        read_adapter(base, base=tmp_path / "text.gguf")
     with pytest.raises(UsageError, match="is nothing that a LoRA adapter"):
         read_adapter(base, base=base)
 

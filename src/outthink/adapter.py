@@ -11,6 +11,7 @@ from outthink.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
+    from gguf import GGUFReader
 
 _TENSORS = {
     "self_attn.q_proj": "attn_q",
@@ -45,21 +46,16 @@ def export_adapter(folder: Path, destination: Path, *, base: Path) -> None:
             packages `gguf` and `safetensors` are missing.
     """
     try:
-        from gguf import GGUFReader
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError as error:
-        message = f'exporting an adapter needs the package {error.name}: pip install "outthink[transformers]"'
-        raise UsageError(message) from error
+        raise _missing(error) from error
     config = _config(folder)
     try:
         weights = load_file(folder / _WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{folder / _WEIGHTS}: cannot be read as adapter weights: {error}") from error
-    try:
-        model = GGUFReader(base)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{base}: cannot be read as a GGUF model: {error}") from error
+    model = _opened(base, "a GGUF model")
     shapes = {tensor.name: tuple(int(size) for size in tensor.shape) for tensor in model.tensors}
     tensors = _translated(folder, weights, heads=_heads(model, base), shapes=shapes)
     try:
@@ -98,16 +94,7 @@ def read_adapter(path: Path, *, base: Path) -> dict[str, np.ndarray]:
     Raises:
         UsageError: it is no such adapter, or the package `gguf` is missing.
     """
-    try:
-        from gguf import GGUFReader
-    except ImportError as error:
-        raise UsageError(
-            f'reading an adapter needs the package {error.name}: pip install "outthink[transformers]"'
-        ) from error
-    try:
-        model, file = GGUFReader(base), GGUFReader(path)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as an adapter for {base}: {error}") from error
+    model, file = _opened(base, "a GGUF model"), _opened(path, "an adapter")
     heads, alpha = _heads(model, base), file.fields.get("adapter.lora.alpha")
     tensors = {tensor.name: tensor.data.astype("float32") for tensor in file.tensors}
     layers = {ours: theirs for theirs, ours in _TENSORS.items()}
@@ -126,6 +113,22 @@ def read_adapter(path: Path, *, base: Path) -> dict[str, np.ndarray]:
     return changes
 
 
+def _opened(path: Path, kind: str) -> GGUFReader:
+    try:
+        from gguf import GGUFReader
+    except ImportError as error:
+        raise _missing(error) from error
+    try:
+        return GGUFReader(path)
+    # An empty file is an IndexError to the reader.
+    except (OSError, ValueError, IndexError) as error:
+        raise UsageError(f"{path}: cannot be read as {kind}: {error}") from error
+
+
+def _missing(error: ImportError) -> UsageError:
+    return UsageError(f'adapters need the package {error.name}: pip install "outthink[transformers]"')
+
+
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "adapter_config.json"
     try:
@@ -142,7 +145,7 @@ def _config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _heads(model: Any, base: Path) -> dict[str, int]:
+def _heads(model: GGUFReader, base: Path) -> dict[str, int]:
     """How many heads the permuted tensors have."""
     values = {name: field.contents() for name, field in model.fields.items()}
     architecture = values.get("general.architecture")

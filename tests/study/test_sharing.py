@@ -41,6 +41,11 @@ def results(folder: Path, label: str) -> dict[Unit, Result]:
         return {result.unit: result for result in store.results()}
 
 
+def scored(folder: Path, label: str, unit: Unit) -> list[float | None]:
+    with Store.read(run_folder(folder, label)) as store:
+        return [node.score for node in store.tree(unit).nodes]
+
+
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many whole solutions every request asks for."""
@@ -74,11 +79,8 @@ def test_a_pool_is_sampled_once_and_scored_by_each(tmp_path: Path, written: list
                 its.calls,
             )
     assert any(result.leaves < 4 for unit, result in together.items() if unit.strategy == "sample-4")
-    scores = {
-        label: [node.score for node in Store.read(run_folder(tmp_path / "both", label)).tree(unit).nodes]
-        for label in ("scripted+good", "scripted+bad")
-        for unit in [Unit("sample-4", 1, next(iter(apart)).problem)]
-    }
+    unit = Unit("sample-4", 1, next(iter(apart)).problem)
+    scores = {label: scored(tmp_path / "both", label, unit) for label in ("scripted+good", "scripted+bad")}
     assert scores["scripted+good"] != scores["scripted+bad"]
 
 

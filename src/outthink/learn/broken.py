@@ -112,11 +112,11 @@ def _skipped(question: str, steps: Sequence[str], place: int, rng: Random) -> li
     if left_out is None or found is None:
         return None
     before, beside, missed = _numbers(left_out)
-    left, right, right_result = _numbers(found)
+    *asked, known = _numbers(found)
     instead = rng.choice((before, beside))
-    left, right = (instead if number == missed else number for number in (left, right))
+    left, right = (instead if number == missed else number for number in asked)
     result = _OPERATIONS[found[3]](left, right)
-    if result is None or result == right_result or missed not in _numbers(found)[:2]:
+    if result is None or result == known or missed not in asked:
         return None
     return [_with(steps[place + 1], found, left, found[3], right, result)]
 

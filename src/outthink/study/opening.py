@@ -67,7 +67,8 @@ async def open_study(
         recipe.prices,
         watch,
     )
-    return Opened(study, _baselines(study, recipe), there, tuple(beside(study, recipe.larger, _sizes(there))))
+    larger = tuple(beside(study, recipe.larger, _sizes(there))) if recipe.larger else ()
+    return Opened(study, _baselines(study, recipe), there, larger)
 
 
 def _sizes(folders: Mapping[str, Path]) -> dict[str, int]:

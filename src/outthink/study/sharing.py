@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from outthink.budget import Budget
@@ -43,13 +44,16 @@ def shared(recipe: Recipe, others: Sequence[tuple[Recipe, Path]]) -> Iterator[Wo
             for other, folder in others
             if other.engine == recipe.engine and (folder / "run.db").is_file()
         ]
-        done = [(store, {result.unit for result in store.results() if result.error is None}) for store in twins]
+
+        @cache
+        def done(twin: Store) -> set[Unit]:
+            return {result.unit for result in twin.results() if result.error is None}
 
         def written(entry: StrategyEntry, unit: Unit) -> Tree | None:
             # Under other limits than on samples a search may end sooner, and when may hang on the verifier.
             if not isinstance(entry.strategy, Pool) or entry.budget != Budget(samples=entry.budget.samples):
                 return None
-            return next((store.tree(unit) for store, units in done if unit in units), None)
+            return next((twin.tree(unit) for twin in twins if unit in done(twin)), None)
 
         async def work(
             solver: Solver, entry: StrategyEntry, seed: int, problem: Problem, priority: int
@@ -59,8 +63,7 @@ def shared(recipe: Recipe, others: Sequence[tuple[Recipe, Path]]) -> Iterator[Wo
             if tree is None:
                 return await searched(solver, entry, seed, problem, priority)
             attempt = await solver.judge(problem, tree, scored=entry.scored, priority=priority)
-            ended = time.time()
-            verdicts = await verdicts_on(solver, entry, problem, attempt)
-            return replace(result_of(unit, attempt, ended, verdicts), ended=ended), attempt
+            result = result_of(unit, attempt, time.time(), await verdicts_on(solver, entry, problem, attempt))
+            return replace(result, ended=result.began), attempt
 
         yield work

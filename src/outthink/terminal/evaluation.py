@@ -15,6 +15,7 @@ from outthink.learn.evaluation.processbench import FirstErrors
 from outthink.learn.evaluation.steps import Bin, LengthBias, StepQuality
 from outthink.study.intervals import Estimate
 from outthink.terminal.consoles import clean
+from outthink.terminal.estimates import estimate
 from outthink.terminal.numbers import NOTHING, count, percent, teraflop
 
 __all__ = ["evaluation_view"]
@@ -45,7 +46,7 @@ def evaluation_view(evaluation: Evaluation) -> RenderableType:
 def _first_errors(rows: Sequence[FirstErrors], threshold: float) -> RenderableType:
     table = _table("split", "wrong", "right", "found\n% [95 %]", "passed\n% [95 %]", "F1\n% [95 %]")
     for row in rows:
-        figures = (_share(each) for each in (row.found, row.passed, row.f1))
+        figures = (estimate(each) for each in (row.found, row.passed, row.f1))
         table.add_row(Text(clean(row.split)), f"{row.wrong:,}", f"{row.right:,}", *figures)
     return _titled(f"First errors: steps scored below {threshold:g} are taken to be wrong", table)
 
@@ -89,9 +90,9 @@ def _best_of(points: Sequence[Point], how: str) -> RenderableType:
     table = _table("k", "prob-\nlems", "pass\n@k", "majority\n", "best\n", "weighted\n", "best\ngain", "weighted\ngain")
     for each in points:
         # The ceiling's own interval is in the file: here it would push the gains out of sight.
-        ceiling = _share(Estimate(each.passed.value, None))
-        figures = [_share(share) for share in (each.majority, each.best, each.weighted)]
-        gains = [_share(gain, sign=True) for gain in (each.best_gain, each.weighted_gain)]
+        ceiling = estimate(Estimate(each.passed.value, None))
+        figures = [estimate(share) for share in (each.majority, each.best, each.weighted)]
+        gains = [estimate(gain, sign=True) for gain in (each.best_gain, each.weighted_gain)]
         table.add_row(str(each.k), f"{each.problems:,}", ceiling, *figures, *gains)
     title = f"Answers chosen among k samples, scores by {how}: % right [95 %]; gains over majority, paired"
     return _titled(title, table)
@@ -110,24 +111,14 @@ def _titled(title: str, table: Table) -> RenderableType:
     return Group(Text(title, "bold"), table)
 
 
-def _share(estimate: Estimate, *, sign: bool = False) -> str:
-    if estimate.value is None:
-        return NOTHING
-    value = percent(estimate.value, sign=sign)
-    if estimate.interval is None:
-        return value
-    low, high = (percent(end, sign=sign, digits=0) for end in estimate.interval)
-    return f"{value} [{low}, {high}]"
-
-
-def _number(estimate: Estimate, *, sign: bool = False) -> str:
+def _number(given: Estimate, *, sign: bool = False) -> str:
     form = "+.3f" if sign else ".3f"
-    if estimate.value is None:
+    if given.value is None:
         return NOTHING
-    if estimate.interval is None:
-        return f"{estimate.value:{form}}"
-    low, high = estimate.interval
-    return f"{estimate.value:{form}} [{low:{form}}, {high:{form}}]"
+    if given.interval is None:
+        return f"{given.value:{form}}"
+    low, high = given.interval
+    return f"{given.value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def _cost(evaluation: Evaluation) -> str:

@@ -1,53 +1,30 @@
-"""A study's methods beside larger models, as tables. Also as Markdown."""
+"""A study's methods beside larger models, as tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-
-from rich.box import SIMPLE_HEAD
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from outthink.study.beside import Beside
 from outthink.study.intervals import Estimate
 from outthink.terminal.estimates import estimate, selected_by
+from outthink.terminal.grid import Grid
 from outthink.terminal.numbers import NOTHING, count, percent, teraflop
 
-__all__ = ["larger_markdown", "larger_views"]
+__all__ = ["larger_tables"]
 
 _HEADS = ("strategy", "select", "N", "TFLOP", "accuracy, %", "difference, points [95 %]")
-_WORDS = 2  # leading columns that are words, aligned left
 
 
-def larger_views(beside: Sequence[Beside]) -> list[RenderableType]:
+def larger_tables(beside: Sequence[Beside]) -> list[Grid]:
     """A table for each larger model and each way to count its training, for 100 columns."""
-    views: list[RenderableType] = []
-    for title, rows in _tables(beside):
-        table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, title=title, title_justify="left")
-        for place, head in enumerate(_HEADS):
-            table.add_column(head, justify="left" if place < _WORDS else "right", no_wrap=place >= _WORDS)
-        for row in rows:
-            table.add_row(*map(Text, row))
-        views.append(table)
-    return views
-
-
-def larger_markdown(beside: Sequence[Beside]) -> list[str]:
-    """The tables in Markdown; see `larger_views`."""
-    rule = ["---" if place < _WORDS else "---:" for place in range(len(_HEADS))]
-    return [
-        f"{title}\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in [list(_HEADS), rule, *rows])
-        for title, rows in _tables(beside)
-    ]
-
-
-def _tables(beside: Sequence[Beside]) -> Iterator[tuple[str, list[list[str]]]]:
+    tables = []
     for _, alike in groupby(beside, key=lambda each: (each.larger, each.ratio)):
         group = list(alike)
-        yield _title(group[0]), [_row(each, several=len({other.method.run for other in group}) > 1) for each in group]
+        several = len({each.method.run for each in group}) > 1
+        tables.append(Grid(_title(group[0]), _HEADS, [_row(each, several=several) for each in group]))
+    return tables
 
 
 def _title(each: Beside) -> str:

@@ -9,9 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
 from outthink.runs import Store
@@ -26,12 +24,12 @@ from outthink.terminal.consoles import stdout
 from outthink.terminal.estimates import estimate, selected_by
 from outthink.terminal.folder import Folder
 from outthink.terminal.formats import Format
-from outthink.terminal.larger import larger_markdown, larger_views
+from outthink.terminal.grid import Grid
+from outthink.terminal.larger import larger_tables
 from outthink.terminal.numbers import NOTHING, count, percent, teraflop
 
-__all__ = ["show_study", "study_json", "study_markdown", "study_view"]
+__all__ = ["show_study", "study_json", "study_table"]
 
-_WORDS = 2  # leading columns that are words, aligned left
 _UNITS: Mapping[Axis, str] = {
     "samples": "N",
     "tokens": "tokens",
@@ -56,17 +54,16 @@ def show_study(opened: Opened, form: Format = "table", axis: Axis = "samples") -
         return
     size = f"{count(len(opened.study.problems), 'problem')}, {count(len(opened.study.seeds), 'seed')}"
     runs = {run: list(group) for run, group in groupby(lines, key=lambda line: line.method.run)}
-    tables = {f"{run}: {size}" if run else size: mine for run, mine in runs.items()}
+    tables = [study_table(mine, f"{run}: {size}" if run else size) for run, mine in runs.items()]
+    tables += larger_tables(opened.beside)
     below = [_legend(opened, axis), *_limits(opened.study)]
     notes = list(_notes(opened.folders))
     if form == "table":
-        views = [study_view(mine, title) for title, mine in tables.items()]
-        views += larger_views(opened.beside)
+        views = [table.view() for table in tables]
         stdout().print(Group(*views, Text("\n".join(below), "dim"), *(Text(note, "yellow") for note in notes)))
         return
     # Not through rich, which would wrap long lines.
-    text = [study_markdown(mine, title) for title, mine in tables.items()] + larger_markdown(opened.beside)
-    stdout().file.write("\n\n".join([*text, *below, *notes]) + "\n")
+    stdout().file.write("\n\n".join([*(table.markdown() for table in tables), *below, *notes]) + "\n")
 
 
 def _limits(study: Study) -> Iterator[str]:
@@ -98,24 +95,10 @@ def _legend(opened: Opened, axis: Axis) -> str:
     )
 
 
-def study_view(lines: Sequence[Line], title: str) -> RenderableType:
+def study_table(lines: Sequence[Line], title: str) -> Grid:
     """A table of lines, for 100 columns, under a title; costs that nobody knows are left out."""
     axes = _known(lines)
-    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, title=title, title_justify="left")
-    for place, head in enumerate(_heads(axes)):
-        table.add_column(head, justify="left" if place < _WORDS else "right", no_wrap=place >= _WORDS)
-    for line in lines:
-        table.add_row(*map(Text, _row(line, axes)))
-    return table
-
-
-def study_markdown(lines: Sequence[Line], title: str) -> str:
-    """The table in Markdown; see `study_view`."""
-    axes = _known(lines)
-    heads = [head.replace("\n", " ") for head in _heads(axes)]
-    rule = ["---" if place < _WORDS else "---:" for place in range(len(heads))]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in [heads, rule, *(_row(line, axes) for line in lines)])
-    return f"{title}\n\n{table}"
+    return Grid(title, _heads(axes), [_row(line, axes) for line in lines])
 
 
 def study_json(lines: Sequence[Line]) -> str:

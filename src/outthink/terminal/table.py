@@ -6,30 +6,28 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from outthink.study.intervals import Interval
 from outthink.study.summary import Row
+from outthink.terminal.grid import Grid
 from outthink.terminal.numbers import NOTHING, count, percent, teraflop
 
 __all__ = ["table_json", "table_markdown", "table_view"]
 
 _HEADS = (
-    ("strategy", ""),
-    ("select", ""),
-    ("accuracy", "% [95 %]"),
-    ("gain", "points [95 %]"),
-    ("written", "tokens"),
-    ("prompt", "tokens"),
-    ("cached", "tokens"),
-    ("verifier", "tokens"),
-    ("time", "seconds"),
-    ("compute", "TFLOP"),
+    "strategy\n",
+    "select\n",
+    "accuracy\n% [95 %]",
+    "gain\npoints [95 %]",
+    "written\ntokens",
+    "prompt\ntokens",
+    "cached\ntokens",
+    "verifier\ntokens",
+    "time\nseconds",
+    "compute\nTFLOP",
 )
-_WORDS = 2  # leading columns that are words, aligned left
 
 
 def table_view(rows: Sequence[Row], notes: Sequence[str] = ()) -> RenderableType:
@@ -39,24 +37,13 @@ def table_view(rows: Sequence[Row], notes: Sequence[str] = ()) -> RenderableType
         rows: of one run.
         notes: lines to put below.
     """
-    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, title=_title(rows), title_justify="left")
-    for place, (name, unit) in enumerate(_HEADS):
-        table.add_column(f"{name}\n{unit}", justify="left" if place < _WORDS else "right", no_wrap=place >= _WORDS)
-    for row in rows:
-        table.add_row(*map(Text, _cells(row)))
     legend = Text("\n".join([_LEGEND, *_shortfalls(rows)]), "dim")
-    return Group(table, legend, *(Text(note, "yellow") for note in notes))
+    return Group(_grid(rows).view(), legend, *(Text(note, "yellow") for note in notes))
 
 
 def table_markdown(rows: Sequence[Row], notes: Sequence[str] = ()) -> str:
     """The table and its legend in Markdown; see `table_view`."""
-    lines = [
-        [f"{name} ({unit})" if unit else name for name, unit in _HEADS],
-        ["---" if place < _WORDS else "---:" for place in range(len(_HEADS))],
-        *map(_cells, rows),
-    ]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n\n".join([_title(rows), table, _LEGEND, *_shortfalls(rows), *notes])
+    return "\n\n".join([_grid(rows).markdown(), _LEGEND, *_shortfalls(rows), *notes])
 
 
 def table_json(rows: Sequence[Row]) -> str:
@@ -71,8 +58,9 @@ _LEGEND = (
 )
 
 
-def _title(rows: Sequence[Row]) -> str:
-    return count(max((row.problems for row in rows), default=0), "problem")
+def _grid(rows: Sequence[Row]) -> Grid:
+    title = count(max((row.problems for row in rows), default=0), "problem")
+    return Grid(title, _HEADS, [_cells(row) for row in rows])
 
 
 def _cells(row: Row) -> list[str]:
