@@ -85,8 +85,10 @@ def cross_validate(
 ) -> list[Decision]:
     """Choose, for each budget, a method for each level, and find out what that is worth.
 
-    At each level a method may be chosen if it costs no more than the budget there, on average over the problems it is
-    chosen on; if none does, the cheapest is. Of equally good ones the cheapest is chosen.
+    At each level a method may be chosen if it costs no more than the level's budget, on average over the problems it is
+    chosen on; if none does, the cheapest is. Of equally good ones the cheapest is chosen. The levels' budgets make up
+    the whole one, and stand to each other as what the best single method takes there: in samples they are alike, in
+    tokens hard problems get more.
 
     Args:
         options: what the policy may choose from; what comes after pilots, where it needs pilots.
@@ -156,14 +158,20 @@ class _Trial:
         self._sums = np.zeros((4, *known.shape))
         self._chosen: list[list[int]] = []
 
-    def choose(self, levels: NDArray[np.int64], count: int, cases: NDArray[np.bool_]) -> list[int]:
-        """The best method at each level; at one that has no problems the best over all."""
-        inside = [cases & (levels == level) for level in range(count)]
-        return [self._policy.best(each if each.any() else cases, self._budget) for each in inside]
+    def choose(self, levels: NDArray[np.int64], count: int, cases: NDArray[np.bool_]) -> tuple[list[int], int]:
+        """The best method at each level, at one that has no problems the best over all; and the best single method."""
+        alone = self._single.best(cases, self._budget)
+        taken = self._single.cost[alone]
+        whole = float(taken[cases].mean())
+        inside = [found if (found := cases & (levels == level)).any() else cases for level in range(count)]
+        # What the single method could do at a level, the policy must be able to pay for there.
+        shares = [float(taken[each].mean()) / whole if whole else 1.0 for each in inside]
+        budgets = [self._budget * share for share in shares]
+        return [self._policy.best(each, budget) for each, budget in zip(inside, budgets, strict=True)], alone
 
     def add(self, levels: NDArray[np.int64], count: int, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> None:
         """Choose on some problems, count on others."""
-        chosen, alone = self.choose(levels, count, train), self._single.best(train, self._budget)
+        chosen, alone = self.choose(levels, count, train)
         rows, columns = np.nonzero(test)
         place = (np.array(chosen)[levels[test]], rows, columns)
         self._sums[:, rows, columns] += [
@@ -195,6 +203,7 @@ class _Trial:
 
     def _choices(self, difficulty: Difficulty, edges: tuple[float, ...]) -> list[Choice]:
         levels = difficulty.levels(edges)
+        chosen, _ = self.choose(levels, len(edges) + 1, self._known)
         return [
             Choice(
                 level=difficulty.names[level],
@@ -202,7 +211,7 @@ class _Trial:
                 share=float((levels[self._known] == level).mean()),
                 steady=float(np.mean([level < len(each) and each[level] == option for each in self._chosen])),
             )
-            for level, option in enumerate(self.choose(levels, len(edges) + 1, self._known))
+            for level, option in enumerate(chosen)
         ]
 
     def _ceiling(self) -> float:
