@@ -72,6 +72,34 @@ async def test_what_a_program_prints_is_no_report(make: Callable[..., Sandbox]) 
     assert await make().run(program, ["assert False"]) == [False]
 
 
+async def test_of_programs_without_tests_it_tells_what_the_last_one_printed(make: Callable[..., Sandbox]) -> None:
+    sandbox = make()
+    assert await sandbox.printed(["a = 1\nprint('first')", "b = a + 1", "print(b)\nprint(3)"]) == "2\n3"
+    assert await sandbox.printed(["a = 1\nfail()", "print(a)"]) == "1"
+    assert await sandbox.printed(["print('lost')\n1 / 0"]) == "Code execute Error: ZeroDivisionError: division by zero"
+    assert (await sandbox.printed(["print("])).startswith("Code execute Error: SyntaxError: ")
+    assert await sandbox.printed(["a = 1"]) == ""
+
+
+@pytest.mark.parametrize("program", ["while True: pass", "import os; os._exit(0)"])
+async def test_a_program_that_does_not_come_to_its_end_has_printed_nothing(
+    make: Callable[..., Sandbox], program: str
+) -> None:
+    said = await make(seconds=1.0).printed([f"print('lost')\n{program}"])
+    assert said == "Code execute time out: Code execution timed out"
+
+
+async def test_packages_are_there_if_they_are_asked_for(make: Callable[..., Sandbox]) -> None:
+    solve = "from sympy import Symbol, solve\nx = Symbol('x')\nprint(solve(2 * x - 4, x))"
+    assert await make(seconds=30.0, packages=["sympy", "mpmath"]).printed([solve]) == "[2]"
+    assert "ModuleNotFoundError" in await make().printed([solve])
+
+
+def test_a_package_that_is_not_installed_is_named() -> None:
+    with pytest.raises(UsageError, match=r"packages: 'nothing' is no package that is installed here"):
+        Sandbox(packages=["nothing"])
+
+
 async def test_tests_do_not_see_what_others_defined(make: Callable[..., Sandbox]) -> None:
     assert await make().run("value = 1", ["value = 2", "assert value == 1"]) == [True, True]
 

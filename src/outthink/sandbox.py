@@ -15,10 +15,11 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from outthink.checks import above
 from outthink.errors import OutthinkError, UsageError
@@ -31,6 +32,7 @@ _FLAGS = ("-I", "-S")
 _GRACE_SECONDS = 2.0
 _REPORT_BYTES = 1 << 20
 _PROBE = "value = 6 * 7"
+_PACKAGES = "/packages"
 
 
 class Sandbox:
@@ -47,6 +49,8 @@ class Sandbox:
             not hold root to it.
         trusted: run without isolation: the limits hold, but a program can read, write and send what the user can.
         parallel: programs run at the same time; one for each processor if None.
+        packages: in Python that programs may import beside the standard library, with what these need themselves, as
+            `sympy` needs `mpmath`. Trusted programs then see all that is installed.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Sandbox:
         processes: int = 16,
         trusted: bool = False,
         parallel: int | None = None,
+        packages: list[str] | tuple[str, ...] = (),
     ) -> None:
         above(0, seconds=seconds, memory_mb=memory_mb, file_mb=file_mb)
         if processes < 1 or (parallel is not None and parallel < 1):
@@ -66,6 +71,7 @@ class Sandbox:
         self._limits = {"seconds": seconds, "memory_mb": memory_mb, "file_mb": file_mb, "processes": processes}
         self._file_mb = file_mb
         self._trusted = trusted
+        self._packages = {name: _folder(name) for name in packages}
         self._turns = asyncio.Semaphore(parallel or os.cpu_count() or 1)
         self._proved = False
 
@@ -84,7 +90,7 @@ class Sandbox:
                 "running programs needs bubblewrap to isolate them: apt-get install bubblewrap (Linux). "
                 "If you trust what the model writes as you trust yourself, set `trusted: true`"
             )
-        passed, said = await self._attempt(_PROBE, ["assert value == 42"])
+        passed, said = await self._tested(_PROBE, ["assert value == 42"])
         if passed != [True]:
             raise UsageError(
                 f"a harmless program does not run in the sandbox{': ' + said if said else ''}. Unprivileged user "
@@ -108,18 +114,36 @@ class Sandbox:
         """
         await self.open()
         async with self._turns:
-            return (await self._attempt(program, tests))[0]
+            return (await self._tested(program, tests))[0]
 
-    async def _attempt(self, program: str, tests: Sequence[str]) -> tuple[list[bool], str]:
+    async def printed(self, programs: Sequence[str]) -> str:
+        """What the last of some programs prints, or what went wrong with it, in words that GenPRM knows.
+
+        Args:
+            programs: Python source each; they are executed in turn, and see what those before them defined.
+
+        Raises:
+            UsageError: see `open`.
+            OutthinkError: the process cannot be started.
+        """
+        await self.open()
+        async with self._turns:
+            secret = secrets.token_hex(16)
+            report, _ = await self._attempt({"programs": list(programs), "secret": secret})
+        head, _, printed = report.partition("\n")
+        return printed.strip() if head == secret else "Code execute time out: Code execution timed out"
+
+    async def _tested(self, program: str, tests: Sequence[str]) -> tuple[list[bool], str]:
         """Which tests passed, and what the isolating tool had to say."""
         secret = secrets.token_hex(16)
-        request = {
-            "program": program,
-            "tests": list(tests),
-            "secret": secret,
-            "nobody": not self._trusted,
-            **self._limits,
-        }
+        report, said = await self._attempt({"program": program, "tests": list(tests), "secret": secret})
+        passed = set(report.splitlines())
+        return [f"{secret} {number}" in passed for number in range(len(tests))], said
+
+    async def _attempt(self, asking: Mapping[str, Any]) -> tuple[str, str]:
+        """What the runner reports, and what the isolating tool had to say."""
+        paths = {str(each.parent) for each in self._packages.values()} if self._trusted else {_PACKAGES}
+        request = {**asking, "nobody": not self._trusted, "paths": sorted(paths), **self._limits}
         # Files and not pipes: whatever a program leaves behind, nobody ever waits for the other end.
         with (
             tempfile.TemporaryDirectory(prefix="outthink-", ignore_cleanup_errors=True) as folder,
@@ -149,8 +173,7 @@ class Sandbox:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-            passed = set(_text(report).splitlines())
-            return [f"{secret} {number}" in passed for number in range(len(tests))], _text(said).strip()
+            return _text(report), _text(said).strip()
 
     def _command(self) -> list[str]:
         # The interpreter itself: a virtual environment's packages are not the candidate's business.
@@ -163,6 +186,9 @@ class Sandbox:
         if os.geteuid() != 0:
             nobody = ["--unshare-user", "--uid", "65534", "--gid", "65534"]
         shown = [part for path in ("/usr", "/lib", "/lib64", "/bin") for part in ("--ro-bind-try", path, path)]
+        shown += ["--perms", "0755", "--dir", _PACKAGES]
+        for name, folder in self._packages.items():
+            shown += ["--ro-bind", str(folder), f"{_PACKAGES}/{name}"]
         return [
             shutil.which("bwrap") or "bwrap",
             *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
@@ -175,6 +201,13 @@ class Sandbox:
             *("--ro-bind", str(_RUNNER), "/runner.py"),
             *(f"/python/{os.path.relpath(python, os.path.realpath(sys.base_prefix))}", *_FLAGS, "/runner.py"),
         ]
+
+
+def _folder(package: str) -> Path:
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise UsageError(f"packages: {package!r} is no package that is installed here: pip install {package}")
+    return Path(found.submodule_search_locations[0])
 
 
 def _text(file: IO[bytes]) -> str:

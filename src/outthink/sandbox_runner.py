@@ -1,10 +1,13 @@
 """The program behind `outthink.sandbox`: runs one candidate program and its tests, and reports which of them passed.
 
 It reads one JSON object from its standard input and writes one line for every test that passed: the test's number and
-a secret that only this program was told, so that a candidate that merely prints or exits has passed nothing. It needs
-nothing of outthink and does not survive its limits: the kernel ends it.
+a secret that only this program was told, so that a candidate that merely prints or exits has passed nothing. Of
+programs without tests it writes the secret and what the last of them printed. It needs nothing of outthink and does not
+survive its limits: the kernel ends it.
 """
 
+import contextlib
+import io
 import json
 import os
 import resource
@@ -51,6 +54,21 @@ def _run(program: str, tests: list[str], report: Any, secret: str) -> None:
         report.flush()
 
 
+def _print(programs: list[str], report: Any, secret: str) -> None:
+    namespace: dict[str, object] = {"__name__": "candidate"}
+    said = ""
+    for program in programs:
+        printed = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(compile(program, "candidate.py", "exec"), namespace)
+            said = printed.getvalue()
+        except BaseException as error:
+            said = f"Code execute Error: {type(error).__name__}: {error}"
+    report.write(f"{secret}\n{said}")
+    report.flush()
+
+
 def main() -> None:
     """Serve one request."""
     request = json.loads(sys.stdin.buffer.readline())
@@ -62,8 +80,12 @@ def main() -> None:
     if request["nobody"]:
         _become_nobody()
     _limit(request["seconds"], request["memory_mb"], request["file_mb"], request["processes"])
+    sys.path += request["paths"]
     try:
-        _run(request["program"], request["tests"], report, request["secret"])
+        if "programs" in request:
+            _print(request["programs"], report, request["secret"])
+        else:
+            _run(request["program"], request["tests"], report, request["secret"])
     finally:
         # Without the interpreter's own end: a candidate may have left threads or exit handlers behind.
         os._exit(0)

@@ -151,6 +151,67 @@ async def test_genprm_remembers_its_critiques_and_writes_again_those_it_does_not
     assert len(engine.requests) == 7
 
 
+ANALYSIS = "<analyze>\nLet's analyze the Paragraph 1 step by step: fine\n</analyze>\n"
+CHECK = "<verify>\nLet's use python code to find any potential error:\n```python\n"
+JUDGED = "<output>\n**Judgement**: $\\boxed{"
+
+
+async def test_genprm_runs_what_it_writes_and_reads_what_that_prints() -> None:
+    engine = Critic(
+        "fine\n</analyze>\n",
+        "total = 2 + 2\nprint(total)\n```\nnever read\n",
+        "One more.\n```python\nprint(total + 1)\n```\n",
+        "All is well.\n</verify>\n<output>\nnever read\n",
+    )
+    verifier = await opened(engine, format="genprm", sandbox={"trusted": True})
+    assert (await verifier.score(path(*STEPS[:1]))).values == pytest.approx([0.8])
+    first = f"{CHECK}total = 2 + 2\nprint(total)\n```\n[Code Output]\n\n```\n4\n```\n"
+    second = f"{first}One more.\n```python\nprint(total + 1)\n```\n[Code Output]\n\n```\n5\n```\n"
+    replies = [text.partition(ANALYSIS)[2] for text in [*engine.prompts[1:], engine.read[0]]]
+    assert replies == [CHECK, first, second, f"{second}All is well.\n</verify>\n{JUDGED}"]
+
+
+async def test_genprm_may_use_what_it_defined_for_the_steps_before() -> None:
+    engine = Critic(
+        *("fine\n</analyze>\n", "four = 4\n```\n", "</verify>\n"),
+        *("fine\n</analyze>\n", "print(four)\nfail()\n```\n", "</verify>\n"),
+    )
+    verifier = await opened(engine, format="genprm", sandbox={"trusted": True})
+    await verifier.score(path(*STEPS))
+    assert "[Code Output]\n\n```\n\n```\n" in engine.prompts[2]
+    assert engine.prompts[5].endswith("Code execute Error: NameError: name 'fail' is not defined\n```\n")
+
+
+@pytest.mark.parametrize(
+    ("critiques", "options"),
+    [
+        (("fine\n</analyze>\n", *["print(1)\n```\n"] * 3), {}),
+        (("fine\n</analyze>\n", "no end"), {}),
+        (("fine\n</analyze>\n",), {"max_tokens": len(CHECK)}),
+    ],
+    ids=["too many programs", "no end", "too long"],
+)
+async def test_a_check_without_an_end_is_left_out(critiques: tuple[str, ...], options: dict[str, int]) -> None:
+    engine = Critic(*critiques)
+    verifier = await opened(engine, format="genprm", sandbox={"trusted": True}, **options)
+    assert (await verifier.score(path(*STEPS[:1]))).values == pytest.approx([0.8])
+    assert engine.read[0].endswith(ANALYSIS + JUDGED)
+    assert len(engine.requests) == len(critiques)
+
+
+async def test_a_check_keeps_the_critiques_cap() -> None:
+    engine = Critic("fine\n</analyze>\n", "no end")
+    await (await opened(engine, format="genprm", max_tokens=200, sandbox={"trusted": True})).score(path(*STEPS[:1]))
+    assert [request.max_tokens for request in engine.requests] == [200, 200 - len(f"fine\n</analyze>\n{CHECK}")]
+
+
+async def test_who_writes_no_programs_has_no_sandbox() -> None:
+    with pytest.raises(UsageError, match="thinkprm writes no programs; leave `sandbox` away"):
+        Generative(format="thinkprm", sandbox={})
+    with pytest.raises(UsageError, match=r"verifier\.sandbox: unknown key 'second'"):
+        Generative(format="genprm", sandbox={"second": 1})
+
+
 @pytest.mark.parametrize("format", ["genrm", "thinkprm", "genprm"])
 async def test_a_tree_is_scored_and_pays(new_search: SearchFactory, format: str) -> None:
     engine, writer = Critic(), ScriptedEngine(steps=3)

@@ -22,11 +22,13 @@ class Draft:
         messages: the chat that asks for it.
         opening: how the reply begins.
         stops: texts at which it is over; they, and what follows, are no part of it.
+        before: critiques that stand before it in the chat.
     """
 
     messages: list[Message]
     opening: str
     stops: tuple[str, ...]
+    before: tuple[str, ...] = ()
 
 
 class Format(Protocol):
@@ -35,13 +37,17 @@ class Format(Protocol):
     Args:
         judges: "solution" judges finished solutions, "path" also unfinished ones, both once for all steps; "step"
             judges each step in a turn of its own, the critiques of those before it in the chat.
-        lead: text between a critique and its verdict.
+        close: what closes the critique.
+        check: how a check by programs begins, which may follow; empty where there is none.
+        lead: text before the verdict.
         words: the verdicts, good and bad; the score is the probability of the good one.
         tail: what closes a verdict in the turns of a chat.
         temperature, top_p, top_k, max_tokens: as its authors sample it.
     """
 
     judges: Literal["solution", "path", "step"]
+    close: str
+    check: str
     lead: str
     words: tuple[str, str]
     tail: str
@@ -68,6 +74,7 @@ class GenRm:
     """
 
     judges: Literal["solution", "path", "step"] = "solution"
+    close = check = ""
     lead = "\nVerification: Is the answer correct (Yes/No)?"
     words = (" Yes", " No")
     tail = ""
@@ -96,6 +103,7 @@ class ThinkPrm:
     """
 
     judges: Literal["solution", "path", "step"] = "path"
+    close = check = ""
     lead = "\nIs the solution correct?"
     words = (" yes", " no")
     tail = ""
@@ -121,12 +129,14 @@ class ThinkPrm:
 class GenPrm:
     """GenPRM (Zhao et al. 2025, arXiv 2504.00891; `GenPRM/GenPRM-1.5B`, `-7B`, `-32B`): an analysis of each paragraph.
 
-    As with its authors' `verify=False`: no code is written, let alone executed. The chat ends as on the model card,
-    with the template's own beginning of a reply.
+    Without a sandbox as with its authors' `verify=False`: no code is written, let alone executed. The chat ends as on
+    the model card, with the template's own beginning of a reply.
     """
 
     judges: Literal["solution", "path", "step"] = "step"
-    lead = "</analyze>\n<output>\n**Judgement**: $\\boxed{"
+    close = "</analyze>\n"
+    check = "<verify>\nLet's use python code to find any potential error:\n```python\n"
+    lead = "<output>\n**Judgement**: $\\boxed{"
     words = ("Yes", "No")
     tail = "}$\n</output>\n"
     temperature, top_p, top_k, max_tokens = 0.6, 0.95, 20, 2048
@@ -140,7 +150,7 @@ class GenPrm:
             if number < len(critiques):
                 messages.append({"role": "assistant", "content": critiques[number]})
         opening = f"<analyze>\nLet's analyze the Paragraph {len(steps)} step by step: "
-        return Draft(messages=messages, opening=opening, stops=("</analyze>",))
+        return Draft(messages=messages, opening=opening, stops=("</analyze>",), before=tuple(critiques))
 
 
 FORMATS: Mapping[str, Format] = {"genrm": GenRm(), "thinkprm": ThinkPrm(), "genprm": GenPrm()}

@@ -13,12 +13,15 @@ from outthink.concurrency import gather
 from outthink.cost import Usage
 from outthink.engines import Chooser, Engine, Request, Sampling
 from outthink.errors import ContextTooSmall, UsageError, VerifierError
+from outthink.options import make
 from outthink.registry import make_engine
+from outthink.sandbox import Sandbox
 from outthink.seeding import derive
 from outthink.select import Aggregate
 from outthink.shape import Shape, shape_of
 from outthink.tree import Node, Path, Tree
 from outthink.verifiers import Scores
+from outthink.verifiers.code_checks import checked
 from outthink.verifiers.critiques import FORMATS, Draft
 
 __all__ = ["Generative"]
@@ -50,6 +53,8 @@ class Generative:
         k: critiques of each solution, path or step.
         max_tokens: cap on a critique, in tokens; its authors' if None.
         temperature: its authors' if None.
+        sandbox: options of `outthink.sandbox.Sandbox`; then "genprm" also writes programs to check with, which are run
+            there.
     """
 
     aggregate: Aggregate = "last"
@@ -62,12 +67,16 @@ class Generative:
         k: int = 1,
         max_tokens: int | None = None,
         temperature: float | None = None,
+        sandbox: Mapping[str, Any] | None = None,
     ) -> None:
         if k < 1 or (max_tokens is not None and max_tokens < 1):
             raise UsageError("k and max_tokens must be at least 1")
         if temperature is not None and temperature < 0.0:
             raise UsageError(f"temperature is {temperature}; it must be at least 0")
         self._format = FORMATS[format]
+        if sandbox is not None and not self._format.check:
+            raise UsageError(f"{format} writes no programs; leave `sandbox` away, or use the format genprm")
+        self._sandbox = None if sandbox is None else make(Sandbox, sandbox, "verifier.sandbox")
         self._own = None if engine is None else make_engine(engine, "verifier.engine")
         self._engine: Engine | None = None
         self._k = k
@@ -91,7 +100,7 @@ class Generative:
         """Open the verifier's own engine, or remember the search's.
 
         Raises:
-            UsageError: the engine cannot tell log-probabilities.
+            UsageError: the engine cannot tell log-probabilities, or programs cannot be run here.
             ModelNotFound: as the engine raises it.
         """
         writes = self._own or engine
@@ -100,6 +109,8 @@ class Generative:
                 "a generative verifier reads the probability of its verdict, and "
                 f"{type(writes).__name__} tells no log-probabilities: use llamacpp, vllm or openai as `engine`"
             )
+        if self._sandbox is not None:
+            await self._sandbox.open()
         if self._own is not None:
             await self._own.open()
         self._engine = writes
@@ -157,9 +168,20 @@ class Generative:
     ) -> _Critique:
         """Write one critique, and read its verdict."""
         chooser = cast(Chooser, self._opened())
-        begun = [*ids, *await chooser.tokenize(draft.opening)]
-        written = await self._write(Tree.plant(question, draft.messages, begun, seed), draft.stops, bill)
-        text = draft.opening + written + self._format.lead
+        opened = len(await chooser.tokenize(draft.opening))
+
+        async def write(reply: str, stops: Sequence[str]) -> tuple[str, str | None]:
+            begun = await chooser.tokenize(reply)
+            left = self._max_tokens - (len(begun) - opened)
+            if left < 1:
+                return "", None
+            tree = Tree.plant(question, draft.messages, [*ids, *begun], derive(seed, len(begun)))
+            return await self._write(tree, left, stops, bill)
+
+        text = draft.opening + (await write(draft.opening, draft.stops))[0] + self._format.close
+        if self._sandbox is not None:
+            text = await checked(text, self._format.check, draft.before, write, self._sandbox)
+        text += self._format.lead
         # Ends may merge with what follows, so both continuations are tokenised and then cut where they part.
         good, bad = [await chooser.tokenize(text + word) for word in self._format.words]
         part = next((place for place, (a, b) in enumerate(zip(good, bad, strict=False)) if a != b), None)
@@ -170,14 +192,14 @@ class Generative:
         score = 1.0 / (1.0 + math.exp(min(no - yes, 700.0)))
         return _Critique(text=text + self._format.words[score < 0.5] + self._format.tail, score=score)
 
-    async def _write(self, tree: Tree, stops: Sequence[str], bill: list[Usage]) -> str:
-        """Let the engine write on until its end, its cap, or one of some texts, line by line."""
+    async def _write(self, tree: Tree, cap: int, stops: Sequence[str], bill: list[Usage]) -> tuple[str, str | None]:
+        """What the engine writes, line by line, up to its end, its cap, or one of some texts; and which it was."""
         request = Request(
             n=1,
             sampling=self._sampling,
             separator="\n",
             whole=True,
-            max_tokens=self._max_tokens,
+            max_tokens=cap,
             seed=tree.root.seed,
             priority=0,
             abandoned=bill.append,
@@ -187,10 +209,11 @@ class Generative:
             async for line in lines:
                 bill.append(line.usage)
                 text += line.text
-                found = [place for stop in stops if (place := text.find(stop)) >= 0]
+                found = [(place, stop) for stop in stops if (place := text.find(stop)) >= 0]
                 if found:
-                    return text[: min(found)]
-        return text
+                    place, stop = min(found)
+                    return text[:place], stop
+        return text, None
 
     def _remember(self, key: tuple[str, ...], text: str) -> None:
         self._critiques[key] = text
