@@ -13,6 +13,7 @@ from outthink.errors import RecipeError, UsageError
 from outthink.models import BUILT_IN
 from outthink.registry import make_verifier
 from outthink.strategies.beam import Beam
+from outthink.strategies.revisions import REVISE, Revisions
 from outthink.tree import Message
 from outthink.verifiers import Scores, scorer
 from outthink.verifiers.backends import Reading
@@ -124,6 +125,31 @@ async def test_a_finished_solution_is_scored_once_for_all_its_steps(backend: Bel
     scores = await orm.score(chunked(tree)[-1])
     ((ids, positions),) = backend.reads
     assert positions == [len(ids) - 1] and scores.values == [scores.values[0]] * 3 and scores.usage == backend.usage
+
+
+async def test_with_its_history_a_revision_is_shown_after_the_attempts_before_it(
+    backend: Believer, new_search: SearchFactory
+) -> None:
+    orm = Orm(model=REWARD, history=True)
+    await orm.open(ScriptedEngine())
+    search = new_search(verifier=orm)
+    await search.run(Revisions(n=3, sequential=3, context=2))
+    shown = ["".join(map(chr, ids)) for ids, _ in backend.reads]
+    ends = [search.tree.path(node) for node in search.tree.nodes if node.finished]
+    said = [path.text.strip() for path in ends]
+    asked = search.tree.question
+    assert shown == [
+        asked + said[0],
+        asked + said[0] + REVISE + said[1],
+        asked + said[0] + REVISE + said[1] + REVISE + said[2],
+    ]
+    # What answers another chat continues nothing.
+    backend.reads.clear()
+    search.tree.turns[ends[2].start.index] = [{"role": "user", "content": "Which is right?"}]
+    for node in ends[2].nodes:
+        node.score = None
+    await orm.score(ends[2])
+    assert ["".join(map(chr, ids)) for ids, _ in backend.reads] == [asked + said[2]]
 
 
 async def test_of_steps_each_end_is_scored(backend: Believer) -> None:

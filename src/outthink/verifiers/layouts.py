@@ -268,11 +268,14 @@ class Whole:
             with nothing in between.
         system: what the system says in the chat; None leaves it to the model's template.
         bos: the token that begins the text; None is the tokenizer's own, if it has one.
+        history: the chat goes on from the question as the one that the solution was written in did: with the attempts
+            before it, and what asked for another.
     """
 
     chat: bool = True
     system: str | None = None
     bos: str | None = None
+    history: bool = False
 
     @property
     def specials(self) -> bool:
@@ -285,17 +288,24 @@ class Whole:
         for node in path.nodes:
             solution += node.text
             if node.index in wanted:
-                ids = await self._sequence(path.question, solution.strip(), words)
+                ids = await self._sequence(path, solution.strip(), words)
                 queries.append(Query(ids=ids, positions=[len(ids) - 1], opening=0))
         return queries
 
-    async def _sequence(self, question: str, solution: str, words: Words) -> list[int]:
+    async def _sequence(self, path: Path, solution: str, words: Words) -> list[int]:
         # Not remembered: no two of these are alike.
         if self.chat:
-            reply = {"role": "assistant", "content": solution}
-            return await words.tokens.encode([*_ask(question, self.system), reply])
+            before = _since_the_question(path) if self.history else []
+            reply: Message = {"role": "assistant", "content": solution}
+            return await words.tokens.encode([*_ask(path.question, self.system), *before, reply])
         bos = words.bos if self.bos is None else self.bos
-        return [*await words.text(bos), *await words.tokens.tokenize(question + solution)]
+        return [*await words.text(bos), *await words.tokens.tokenize(path.question + solution)]
+
+
+def _since_the_question(path: Path) -> list[Message]:
+    """What was said between the problem's prompt and a solution; nothing where it answers another chat."""
+    put, chat = path.tree.messages, path.messages
+    return chat[len(put) :] if chat[: len(put)] == put else []
 
 
 def _ask(question: str, system: str | None = None) -> list[Message]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from outthink.checks import above
 from outthink.cost import Usage
@@ -16,6 +16,7 @@ from outthink.tree import Path
 from outthink.verifiers import Scores
 from outthink.verifiers.families import OUTCOME, family_of
 from outthink.verifiers.heads import Value
+from outthink.verifiers.layouts import Whole
 from outthink.verifiers.scorer import Scorer, pick_backend
 
 __all__ = ["Orm"]
@@ -32,6 +33,8 @@ class Orm:
         of: "solution" scores a finished solution at its end, whose steps all get that score, and gives steps of
             unfinished ones 0.5; "step" scores the solution so far at the end of each step.
         scale: what a reward is multiplied with before the sigmoid.
+        history: show the attempts that the solution revises too (Snell et al. 2024, arXiv 2408.03314, who found that a
+            model trained to see them judges revisions better).
     """
 
     aggregate: Aggregate = "last"
@@ -44,6 +47,7 @@ class Orm:
         backend: str | Mapping[str, Any] = "auto",
         of: Literal["solution", "step"] = "solution",
         scale: float = 1.0,
+        history: bool = False,
     ) -> None:
         kind = family_of(model, family, OUTCOME)
         above(0, scale=scale)
@@ -51,6 +55,8 @@ class Orm:
             kind = replace(kind, head=replace(kind.head, scale=scale))
         elif scale != 1.0:
             raise UsageError("`scale` is for reward models that return one number; leave it out")
+        if history:
+            kind = replace(kind, layout=replace(cast(Whole, kind.layout), history=True))
         self._of = of
         self._scorer = Scorer(model, kind, pick_backend(backend, model, kind.head))
         self.usage = Usage()
