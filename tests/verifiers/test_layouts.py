@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from outthink.errors import UsageError
 from outthink.tree import Message
 from outthink.verifiers.families import OUTCOME, PROCESS
-from outthink.verifiers.layouts import Layout, Marked, Query, Turns, Words
+from outthink.verifiers.layouts import Layout, Marked, Query, Turns
+from outthink.verifiers.words import Words
 from rewards import chunked, grow, llama, mistral, qwen
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."

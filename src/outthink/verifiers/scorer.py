@@ -20,7 +20,8 @@ from outthink.verifiers.backends import Backend
 from outthink.verifiers.checkpoints import locate, special_token
 from outthink.verifiers.families import Family
 from outthink.verifiers.heads import Head, Ratio
-from outthink.verifiers.layouts import Query, Words
+from outthink.verifiers.layouts import Query
+from outthink.verifiers.words import Words
 
 __all__ = ["Scorer", "pick_backend"]
 

@@ -21,7 +21,7 @@ from outthink.prompt import Prompt
 from outthink.tree import Tree
 from outthink.verifiers.families import Family
 from outthink.verifiers.heads import Head, Labels, Pair, Signs, Value, settle
-from outthink.verifiers.layouts import Words
+from outthink.verifiers.words import Words
 
 __all__ = ["RewardTask", "examples", "shape_of"]
 

@@ -26,7 +26,7 @@ from outthink.learn.train.reward import RewardTask, examples, shape_of
 from outthink.learn.train.tries import Example
 from outthink.problems import Problem, load_problems
 from outthink.verifiers.families import OUTCOME, PROCESS, family_of
-from outthink.verifiers.layouts import Words
+from outthink.verifiers.words import Words
 
 __all__ = ["taught", "train"]
 
