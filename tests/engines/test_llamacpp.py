@@ -4,6 +4,7 @@ import asyncio
 from array import array
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -19,6 +20,7 @@ from outthink.strategies.beam import Beam
 from outthink.strategies.sample import Sample
 from outthink.tree import Tree
 from outthink.verifiers import Verifier
+from outthink.verifiers.generative import Generative
 from outthink.verifiers.judge import Judge
 from outthink.verifiers.rules import Rules
 
@@ -218,6 +220,28 @@ async def test_the_judge_scores_steps_with_the_engine_itself(engine: LlamaCpp) -
             assert all(0 < score < 1 for score in search.tree.path(leaf).scores)
         assert search.tree.cost.verifier == judge.usage
         assert judge.usage.scored_tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "critiques"),
+    [
+        ({"format": "genrm", "k": 2}, 2),
+        ({"format": "thinkprm"}, 1),
+        ({"format": "genprm"}, 2),
+        ({"format": "genprm", "sandbox": {"trusted": True}}, 2),
+    ],
+    ids=["genrm", "thinkprm", "genprm", "genprm with programs"],
+)
+async def test_critiques_are_written_and_read(engine: LlamaCpp, options: dict[str, Any], critiques: int) -> None:
+    critic = Generative(max_tokens=60, **options)
+    await critic.open(engine)
+    tree = Tree.written(QUESTION, ("14 + 23 = 37", "37 - 9 = 28. The answer is 28."), "\n\n")
+    scores = await critic.score(tree.path(tree.nodes[-1]))
+    assert len(scores.values) == 2 and all(0 < score < 1 for score in scores.values)
+    assert scores.usage == critic.usage
+    # Each is written, then its verdict is read; a check goes on with what is left of the cap.
+    assert 0 < scores.usage.generated_tokens <= 60 * critiques
+    assert scores.usage.calls >= 2 * critiques
 
 
 async def test_the_adapter_changes_what_is_written(engine: LlamaCpp, default_model: Path) -> None:
