@@ -2,14 +2,18 @@
 
     python experiments/every_strategy.py --n 4 --out runs/every-4
     python experiments/every_strategy.py --n 16 --out runs/every-16 --set engine.kind=vllm --set engine.model=FOLDER
+    python experiments/every_strategy.py --table runs/every-4 runs/every-16
 
 Each gets so many tokens as `n` solutions of the built-in problems take, 75 each, and so many seats that it spends about
-that: those that ask further questions, or look ahead, get fewer. Interrupted, the same command goes on.
+that: those that ask further questions, or look ahead, get fewer. Interrupted, the same command goes on. The last
+command prints both runs as one table in Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,14 +61,45 @@ def entries(n: int) -> list[dict[str, Any]]:
     ]
 
 
+def table(folders: list[Path]) -> str:
+    """Runs side by side: accuracy, tokens written, prompt tokens computed, verifier's tokens, seconds."""
+    runs = [rows(folder) for folder in folders]
+    figures = ["% right [95 %]", "written", "prompt", "verifier", "seconds"]
+    lines = [["strategy", "select", *figures * len(runs)], ["---"] * 2 + ["---:"] * len(figures) * len(runs)]
+    for name in runs[0]:
+        lines.append([*name, *(cell for run in runs for cell in cells(run[name]))])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def rows(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """A run's rows by strategy, without its n, and selection."""
+    command = [sys.executable, "-m", "outthink", "show", str(folder), "--format", "json"]
+    shown = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return {(re.sub(r"-\d+$", "", row["strategy"]), row["selection"]): row for row in shown}
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """One run's figures of a row."""
+    low, high = row["interval"]
+    engine, verifier = row["cost"]["engine"], row["cost"]["verifier"]
+    tokens = (engine["generated_tokens"], engine["prompt_tokens"], verifier["scored_tokens"])
+    right = f"{100 * row['accuracy']:.0f} [{100 * low:.0f}, {100 * high:.0f}]"
+    return [right, *(f"{each:,}" for each in tokens), f"{row['seconds']:.1f}"]
+
+
 def main() -> None:
-    """Write the recipe into the folder's neighbour, and run it."""
+    """Write the recipe into the folder's neighbour, and run it; or print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=4)
     parser.add_argument("--problems", type=int, default=60)
-    parser.add_argument("--out", type=Path, required=True)
+    doing = parser.add_mutually_exclusive_group(required=True)
+    doing.add_argument("--out", type=Path, help="the run's folder")
+    doing.add_argument("--table", type=Path, nargs="+", metavar="RUN", help="runs to put side by side")
     parser.add_argument("--set", action="append", default=[], help="passed on to outthink run")
     given = parser.parse_args()
+    if given.table:
+        print(table(given.table))
+        return
     recipe = {
         "problems": {"source": "builtin", "split": "test", "limit": given.problems},
         "engine": {"kind": "llamacpp", "context": 1024},
