@@ -21,6 +21,10 @@ from typing import Any
 
 import yaml
 
+from outthink.study.intervals import Estimate, Interval
+from outthink.terminal.estimates import estimate
+from outthink.terminal.grid import Grid
+
 TOKENS = 75
 
 
@@ -64,11 +68,9 @@ def entries(n: int) -> list[dict[str, Any]]:
 def table(folders: list[Path]) -> str:
     """Runs side by side: accuracy, tokens written, prompt tokens computed, verifier's tokens, seconds."""
     runs = [rows(folder) for folder in folders]
-    figures = ["% right [95 %]", "written", "prompt", "verifier", "seconds"]
-    lines = [["strategy", "select", *figures * len(runs)], ["---"] * 2 + ["---:"] * len(figures) * len(runs)]
-    for name in runs[0]:
-        lines.append([*name, *(cell for run in runs for cell in cells(run[name]))])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    heads = ["strategy", "select", *["% right [95 %]", "written", "prompt", "verifier", "seconds"] * len(runs)]
+    lines = [[*name, *(cell for run in runs for cell in cells(run[name]))] for name in runs[0]]
+    return Grid(", ".join(map(str, folders)), heads, lines).markdown()
 
 
 def rows(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
@@ -80,11 +82,10 @@ def rows(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 def cells(row: dict[str, Any]) -> list[str]:
     """One run's figures of a row."""
-    low, high = row["interval"]
     engine, verifier = row["cost"]["engine"], row["cost"]["verifier"]
     tokens = (engine["generated_tokens"], engine["prompt_tokens"], verifier["scored_tokens"])
-    right = f"{100 * row['accuracy']:.0f} [{100 * low:.0f}, {100 * high:.0f}]"
-    return [right, *(f"{each:,}" for each in tokens), f"{row['seconds']:.1f}"]
+    right = Estimate(row["accuracy"], Interval(*row["interval"]))
+    return [estimate(right), *(f"{each:,}" for each in tokens), f"{row['seconds']:.1f}"]
 
 
 def main() -> None:

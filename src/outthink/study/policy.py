@@ -188,22 +188,22 @@ class _Trial:
         accuracy, cost, single_accuracy, single_cost = means
         (gain,) = mean_estimates((accuracy - single_accuracy)[:, None])
         worth, single_worth = accuracy_estimates(np.stack([accuracy, single_accuracy], axis=1))
+        levels = difficulty.levels(edges)
+        chosen, alone = self.choose(levels, len(edges) + 1, self._known)
         return Decision(
             budget=self._budget,
             edges=edges,
-            choices=tuple(self._choices(difficulty, edges)),
+            choices=tuple(self._choices(difficulty, levels, chosen)),
             accuracy=worth,
             cost=float(np.nanmean(cost)),
-            single=self._single.cells[self._single.best(self._known, self._budget)],
+            single=self._single.cells[alone],
             single_accuracy=single_worth,
             single_cost=float(np.nanmean(single_cost)),
             gain=gain,
             ceiling=self._ceiling(),
         )
 
-    def _choices(self, difficulty: Difficulty, edges: tuple[float, ...]) -> list[Choice]:
-        levels = difficulty.levels(edges)
-        chosen, _ = self.choose(levels, len(edges) + 1, self._known)
+    def _choices(self, difficulty: Difficulty, levels: NDArray[np.int64], chosen: Sequence[int]) -> list[Choice]:
         return [
             Choice(
                 level=difficulty.names[level],

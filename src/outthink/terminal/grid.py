@@ -11,28 +11,29 @@ from rich.text import Text
 
 __all__ = ["Grid"]
 
+_WORDS = 2
+"""Leading columns that are words, aligned left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table whose first columns are words and whose others are figures.
+    """A table whose first two columns are words and whose others are figures.
 
     Args:
         title: stands above.
         heads: a column's name each, with its unit on a second line where it has one.
         rows: a cell for each column.
-        words: columns of words, aligned left.
     """
 
     title: str
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
-    words: int = 2
 
     def view(self) -> Table:
         """For a terminal: words give way where there is no room, figures do not."""
         table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, title=self.title, title_justify="left")
         for place, head in enumerate(self.heads):
-            figure = place >= self.words
+            figure = place >= _WORDS
             table.add_column(head, justify="right" if figure else "left", no_wrap=figure)
         for row in self.rows:
             table.add_row(*map(Text, row))
@@ -42,6 +43,6 @@ class Grid:
         """As Markdown, units in brackets."""
         names = (head.partition("\n") for head in self.heads)
         heads = [f"{name} ({unit})" if unit else name for name, _, unit in names]
-        rule = ["---" if place < self.words else "---:" for place in range(len(heads))]
+        rule = ["---" if place < _WORDS else "---:" for place in range(len(heads))]
         lines = "\n".join(f"| {' | '.join(line)} |" for line in [heads, rule, *self.rows])
         return f"{self.title}\n\n{lines}"

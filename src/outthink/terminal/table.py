@@ -9,10 +9,11 @@ from dataclasses import asdict
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from outthink.study.intervals import Interval
+from outthink.study.intervals import Estimate
 from outthink.study.summary import Row
+from outthink.terminal.estimates import estimate
 from outthink.terminal.grid import Grid
-from outthink.terminal.numbers import NOTHING, count, percent, teraflop
+from outthink.terminal.numbers import NOTHING, count, teraflop
 
 __all__ = ["table_json", "table_markdown", "table_view"]
 
@@ -65,28 +66,19 @@ def _grid(rows: Sequence[Row]) -> Grid:
 
 def _cells(row: Row) -> list[str]:
     engine, verifier = row.cost.engine, row.cost.verifier
-    accuracy = gain = NOTHING
-    if row.accuracy is not None and row.interval is not None:
-        accuracy = f"{percent(row.accuracy)} {_interval(row.interval)}"
-    if row.gain is not None:
-        gain = f"{percent(row.gain[0], sign=True)} {_interval(row.gain[1], sign=True)}"
+    gain = NOTHING if row.gain is None else estimate(Estimate(*row.gain), sign=True)
     # Where no model was called, as in a run that was imported, what was not counted is not 0.
     called = engine.calls > 0 or bool(row.seconds)
     tokens = (engine.generated_tokens, engine.prompt_tokens, engine.cached_tokens, verifier.scored_tokens)
     return [
         row.strategy,
         row.selection,
-        accuracy,
+        estimate(Estimate(row.accuracy, row.interval)),
         gain,
         *(f"{n:,}" if n or called else NOTHING for n in tokens),
         f"{row.seconds:.2f}" if called and row.seconds is not None else NOTHING,
         teraflop(row.cost.flops),
     ]
-
-
-def _interval(interval: Interval, *, sign: bool = False) -> str:
-    low, high = (percent(end, sign=sign, digits=0) for end in interval)
-    return f"[{low}, {high}]"
 
 
 def _shortfalls(rows: Sequence[Row]) -> list[str]:

@@ -168,11 +168,11 @@ class Generative:
     ) -> _Critique:
         """Write one critique, and read its verdict."""
         chooser = cast(Chooser, self._opened())
-        opened = len(await chooser.tokenize(draft.opening))
+        opening = await chooser.tokenize(draft.opening)
 
         async def write(reply: str, stops: Sequence[str]) -> tuple[str, str | None]:
-            begun = await chooser.tokenize(reply)
-            left = self._max_tokens - (len(begun) - opened)
+            begun = opening if reply == draft.opening else await chooser.tokenize(reply)
+            left = self._max_tokens - (len(begun) - len(opening))
             if left < 1:
                 return "", None
             tree = Tree.plant(question, draft.messages, [*ids, *begun], derive(seed, len(begun)))
@@ -181,7 +181,11 @@ class Generative:
         text = draft.opening + (await write(draft.opening, draft.stops))[0] + self._format.close
         if self._sandbox is not None:
             text = await checked(text, self._format.check, draft.before, write, self._sandbox)
-        text += self._format.lead
+        return await self._judged(text + self._format.lead, ids, bill)
+
+    async def _judged(self, text: str, ids: Sequence[int], bill: list[Usage]) -> _Critique:
+        """A reply up to its verdict, with the verdict."""
+        chooser = cast(Chooser, self._opened())
         # Ends may merge with what follows, so both continuations are tokenised and then cut where they part.
         good, bad = [await chooser.tokenize(text + word) for word in self._format.words]
         part = next((place for place, (a, b) in enumerate(zip(good, bad, strict=False)) if a != b), None)
