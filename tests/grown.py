@@ -5,11 +5,13 @@ from array import array
 from hypothesis import strategies as st
 
 from outthink.cost import Cost, Usage
+from outthink.seeding import child
 from outthink.tree import Finish, Node, Tree
 
 texts = st.text(max_size=12)
 scores = st.none() | st.floats(0, 1)
-usages = st.builds(Usage, generated_tokens=st.integers(0, 99), seconds=st.floats(0, 9), flops=st.floats(0, 1e18))
+times = st.integers(0, 10**8).map(lambda microseconds: microseconds / 1e6)
+usages = st.builds(Usage, generated_tokens=st.integers(0, 99), seconds=times, flops=st.floats(0, 1e18))
 
 
 def grow(tree: Tree, parent: int, *, text: str = "so\n\n", finish: Finish = "step", score: float | None = None) -> Node:
@@ -20,7 +22,7 @@ def grow(tree: Tree, parent: int, *, text: str = "so\n\n", finish: Finish = "ste
         ordinal=above.children,
         depth=above.depth + 1,
         length=above.length + len(text),
-        seed=above.seed + 1,
+        seed=child(above.seed, above.children),
         ids=array("i", list(text.encode("utf-8", "surrogatepass"))),
         text=text,
         finish=finish,
@@ -46,7 +48,8 @@ def trees(draw: st.DrawFn) -> Tree:
         node.logprob = draw(st.none() | st.floats(-50, 0))
         told = draw(st.none() | st.lists(st.floats(0, 100, width=32)))
         node.confidences = None if told is None else array("f", told)
-        node.scored = draw(st.none() | st.floats(0, 100))
+        node.seed = draw(st.just(node.seed) | st.integers(0, 2**31 - 1))
+        node.began, node.written, node.scored = draw(times), draw(times), draw(st.none() | times)
         node.cost = Cost(engine=draw(usages), verifier=draw(usages))
     tree.stopped = draw(st.none() | st.just("tokens"))
     return tree

@@ -14,7 +14,7 @@ from outthink.concurrency import task_group
 from outthink.cost import Cost, Usage
 from outthink.engines import Engine, Request, Sampling, Step
 from outthink.scoring import Scoring
-from outthink.seeding import derive
+from outthink.seeding import child, derive
 from outthink.tree import Message, Node, Path, Tree
 
 __all__ = ["Growth", "Manner"]
@@ -92,7 +92,7 @@ class Growth:
             ordinal=ordinal,
             depth=below.depth + 1,
             length=0,
-            seed=derive(below.seed, ordinal, 0),
+            seed=child(below.seed, ordinal),
             ids=array("i", ids),
             text="",
             finish="step",
@@ -115,7 +115,7 @@ class Growth:
             ordinal=ordinal,
             depth=parent.depth + 1,
             length=length,
-            seed=derive(parent.seed, ordinal, 0),
+            seed=child(parent.seed, ordinal),
             ids=array("i", step.ids),
             text=step.text,
             finish="length" if full else step.finish,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-__all__ = ["derive", "uniform"]
+__all__ = ["child", "derive", "uniform"]
 
 
 def derive(seed: int, *place: int) -> int:
@@ -12,6 +12,11 @@ def derive(seed: int, *place: int) -> int:
     digest = blake2b(repr((seed, place)).encode(), digest_size=4).digest()
     # 31 bits: engines take 32 and read the largest value as "draw one for me".
     return int.from_bytes(digest, "big") >> 1
+
+
+def child(seed: int, ordinal: int) -> int:
+    """The seed of a node's child with this number, from the node's."""
+    return derive(seed, ordinal, 0)
 
 
 def uniform(seed: int, *place: int) -> float:
