@@ -75,7 +75,9 @@ def train(
     folder = out or Path("trained") / recipe.stem
     with resumable(lambda: f"the last checkpoint is kept in {folder}"), training(stderr()) as watch:
         report = carry_out(loaded, folder, watch)
-    stdout().print(report_view(report, folder))
+    # Of several processes the first alone has written something to tell of.
+    if report.written:
+        stdout().print(report_view(report, folder))
 
 
 @commands.command(epilog="Example: [bold]outthink convert-labels theirs.jsonl labels.jsonl --from math-shepherd[/bold]")

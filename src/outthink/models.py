@@ -84,6 +84,12 @@ BUILT_IN = {
         adapter="smollm2-135m-arithmetic.gguf",
         about="SmolLM2-135M-Instruct with an adapter trained on the built-in word problems",
     ),
+    "smollm2-135m-arithmetic-prm": BuiltIn(
+        weights=_SMOLLM2,
+        adapter="smollm2-135m-arithmetic-prm.gguf",
+        about="SmolLM2-135M-Instruct with an adapter that tells right steps of them from wrong ones",
+        family="plus-minus",
+    ),
     "smollm2-135m": BuiltIn(weights=_SMOLLM2, adapter=None, about="SmolLM2-135M-Instruct (Apache-2.0), untouched"),
 }
 

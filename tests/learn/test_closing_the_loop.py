@@ -10,6 +10,7 @@ import pytest
 from outthink.cli import main
 from outthink.learn.labels import read_labels
 from outthink.prompt import Prompt
+from outthink.runs import Store
 from outthink.tree import Tree
 from outthink.verifiers.prm import Prm
 
@@ -68,6 +69,28 @@ def test_trainings_tell_what_they_did(folder: Path) -> None:
         assert sum(losses[-half:]) < sum(losses[:half])
         assert told["records"][-1]["held_out"]["loss"] > 0
         assert set(told["written"]) == {"adapter", "adapter.gguf", "model"}
+
+
+def test_a_policy_learns_what_it_found_itself(tmp_path: Path) -> None:
+    sums = [(2, 3), (4, 1), (5, 2), (3, 3), (1, 6), (4, 4), (2, 5), (7, 1)]
+    problems = [{"id": f"{a}+{b}", "question": f"What is {a} + {b}?", "answer": str(a + b)} for a, b in sums]
+    (tmp_path / "sums.jsonl").write_text("\n".join(map(json.dumps, problems)))
+    _done(
+        "train",
+        str(RECIPES / "nano-policy.yaml"),
+        *("--set", "rounds=2", "--set", f"problems={{source: {tmp_path / 'sums.jsonl'}}}"),
+        *("--set", "sample.n=4", "--set", "sample.sampling.max_tokens=64", "--set", "held_out=0"),
+        *("--set", "fit.batch_tokens=512", "--out", str(tmp_path / "policy")),
+    )
+
+    adapters = []
+    for number, place in ((1, tmp_path / "policy" / "round-1"), (2, tmp_path / "policy")):
+        assert json.loads((place / "training.json").read_text())["examples"] > 0
+        with Store.read(tmp_path / "policy" / f"samples-{number}") as samples:
+            adapters.append(json.loads(samples.recipe())["engine"].get("adapter"))
+    # The second round samples what the first has made.
+    assert adapters == [None, str(tmp_path / "policy" / "round-1" / "adapter.gguf")]
+    assert (tmp_path / "policy" / "adapter.gguf").exists()
 
 
 async def test_the_same_reward_model_says_the_same_on_llamacpp_and_transformers(folder: Path) -> None:

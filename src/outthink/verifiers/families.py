@@ -152,7 +152,8 @@ PROCESS: Mapping[str, Family] = {
         tokens={" \n\n\n\n\n": 76325, " +": 488, " -": 481},
     ),
     # What `outthink train` writes: after each step a blank line, and at it the choice between + and - of any tokenizer.
-    "plus-minus": Family(layout=Asked(mark="\n\n"), head=Signs()),
+    # The least score of a path chose better answers than its last one (docs/learning.md).
+    "plus-minus": Family(layout=Asked(mark="\n\n"), head=Signs(), aggregate="min"),
     # Yuan et al. 2024, arXiv 2412.01981; the separator's tokens count to the step that they end.
     "implicit": Family(
         layout=Marked(mark="\n\n", chat=True),

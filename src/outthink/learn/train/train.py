@@ -13,7 +13,7 @@ from typing import TypeVar
 import torch
 from accelerate import PartialState
 
-from outthink.errors import ProblemError
+from outthink.errors import ProblemError, UsageError
 from outthink.learn.broken import broken
 from outthink.learn.labels import Labelled, held_out, read_labels
 from outthink.learn.train.base import load_base, save
@@ -43,12 +43,18 @@ def train(recipe: RewardRecipe | PolicyRecipe, folder: Path, watch: Watch | None
         ProblemError: the data is missing or wrong; the line is named.
         StoreError: the folder holds another training.
         ModelNotFound: there is no such model.
+        UsageError: rounds of sampling were asked of several processes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     watching = watch or Watch()
     if isinstance(recipe, RewardRecipe):
         return _reward(recipe, folder, watching)
     if recipe.rounds:
+        if (processes := PartialState().num_processes) > 1:
+            raise UsageError(
+                f"rounds: {processes} processes would each sample with an engine of their own; start one process, or "
+                "sample with `outthink run` and name the run's folder as data"
+            )
         return improve(recipe, folder, lambda worked, place: _policy(recipe, worked, place, watching), watching.search)
     return _policy(recipe, _worked(recipe), folder, watching)
 
