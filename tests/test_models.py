@@ -10,6 +10,7 @@ from outthink import models
 from outthink.errors import ModelNotFound
 from outthink.models import BUILT_IN, Weights, fetch, resolve
 
+ASSETS = Path(models.__file__).parent / "assets"
 CONTENT = b"GGUF and then weights"
 WEIGHTS = Weights(
     file="tiny.gguf",
@@ -118,6 +119,22 @@ def test_built_in_names_bring_their_adapter_and_a_named_one_replaces_it(
     mine = tmp_path / "mine.gguf"
     mine.write_bytes(CONTENT)
     assert resolve("smollm2-135m", str(mine)).adapter == mine
+
+
+SHIPPED = {name: each for name, each in BUILT_IN.items() if each.adapter is not None}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_card_beside_an_adapter_is_of_this_adapter(name: str) -> None:
+    adapter = ASSETS / str(SHIPPED[name].adapter)
+    card = adapter.with_suffix(".md").read_text()
+    assert card.startswith(f"# {name}\n")
+    assert hashlib.sha256(adapter.read_bytes()).hexdigest() in card
+    assert SHIPPED[name].weights.sha256 in card
+
+
+def test_the_adapters_that_ship_are_small() -> None:
+    assert sum((ASSETS / str(each.adapter)).stat().st_size for each in SHIPPED.values()) <= 12_000_000
 
 
 def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ BUILT_IN = {
     "smollm2-135m-arithmetic-prm": BuiltIn(
         weights=_SMOLLM2,
         adapter="smollm2-135m-arithmetic-prm.gguf",
-        about="SmolLM2-135M-Instruct with an adapter that tells right steps of them from wrong ones",
+        about="SmolLM2-135M-Instruct with an adapter that scores steps on the built-in word problems",
         family="plus-minus",
     ),
     "smollm2-135m": BuiltIn(weights=_SMOLLM2, adapter=None, about="SmolLM2-135M-Instruct (Apache-2.0), untouched"),

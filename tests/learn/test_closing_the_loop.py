@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, default_model: Path) -> Pat
     labels = f"data=['{folder / 'label' / 'labels.jsonl'}']"
     brief = ["--set", "held_out=0.2", "--set", "lora={rank: 4}", "--set", "fit.batch_tokens=512"]
     again = ["--set", "fit.epochs=6", "--set", "fit.learning_rate=2.0e-3", "--set", labels]
-    _done("train", str(RECIPES / "nano-prm.yaml"), *again, *brief, "--out", str(folder / "prm"))
+    _done("train", str(RECIPES / "nano-prm-rollouts.yaml"), *again, *brief, "--out", str(folder / "prm"))
     worked = ["--set", "problems.limit=24", "--set", "held_out=0.2"]
     _done("train", str(RECIPES / "nano-policy.yaml"), *worked, *brief[2:], "--out", str(folder / "policy"))
     return folder

@@ -1,4 +1,4 @@
-"""Trainings under `accelerate launch`: two processes, each with its share of every step's examples."""
+"""Trainings on several devices, here two processes on a CPU: each has its share of every step's examples."""
 
 from __future__ import annotations
 
@@ -28,22 +28,11 @@ def launch(tmp_path: Path) -> Launch:
     def start(recipe: dict[str, Any]) -> subprocess.CompletedProcess[str]:
         file = tmp_path / "recipe.yaml"
         file.write_text(json.dumps(recipe))
-        accelerate = ["accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
-        how = ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
+        outthink = ["-m", "outthink", "train", str(file), "--out", str(tmp_path / "out")]
         return subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                *accelerate,
-                *how,
-                "-m",
-                "outthink",
-                "train",
-                str(file),
-                "--out",
-                str(tmp_path / "out"),
-            ],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+            # What `accelerate launch` starts on GPUs; on a CPU alone it starts one process.
+            [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", *outthink],
+            env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
             capture_output=True,
             text=True,
             timeout=300,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from accelerate import PartialState
+from accelerate import Accelerator, PartialState
 
 from outthink.errors import ProblemError, UsageError
 from outthink.learn.broken import broken
@@ -50,7 +50,7 @@ def train(recipe: RewardRecipe | PolicyRecipe, folder: Path, watch: Watch | None
     if isinstance(recipe, RewardRecipe):
         return _reward(recipe, folder, watching)
     if recipe.rounds:
-        if (processes := PartialState().num_processes) > 1:
+        if (processes := Accelerator().num_processes) > 1:
             raise UsageError(
                 f"rounds: {processes} processes would each sample with an engine of their own; start one process, or "
                 "sample with `outthink run` and name the run's folder as data"
