@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import yaml
 
 from outthink.cli import main
 from outthink.engines.scripted import scripted_answer
-from outthink.models import BUILT_IN
 from outthink.runs.results import Unit
 from outthink.runs.store import Store
 
@@ -372,10 +371,10 @@ def test_lists_say_what_there_is(cli: Cli, command: str, name: str, detail: str)
     assert detail in done.out
 
 
-def test_models_says_which_are_reward_models(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "reward model" not in cli("models").out
-    monkeypatch.setitem(BUILT_IN, "checker", replace(BUILT_IN["smollm2-135m"], family="plus-minus"))
-    assert "checker (reward model, for prm)" in cli("models").out
+def test_models_says_which_are_reward_models(cli: Cli) -> None:
+    told = cli("models").out
+    assert told.count("reward model") == 1
+    assert "smollm2-135m-arithmetic-prm (reward model, for prm)" in told
 
 
 def test_problems_shows_a_level_of_the_built_in_set(cli: Cli) -> None:

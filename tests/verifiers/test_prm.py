@@ -203,7 +203,7 @@ def test_a_local_checkpoint_is_recognised_where_it_is_plain(
 
 def test_scores_are_aggregated_as_the_authors_do(backend: Believer) -> None:
     named = {name: family.aggregate for name, family in PROCESS.items() if family.aggregate != "last"}
-    assert named == {"math-shepherd": "min", "rlhflow": "mean", "qwen": "prod"}
+    assert named == {"math-shepherd": "min", "rlhflow": "mean", "qwen": "prod", "plus-minus": "min"}
     assert Prm(model=QWEN).aggregate == "prod" and Orm(model=REWARD).aggregate == "last"
 
 
