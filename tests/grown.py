@@ -1,6 +1,7 @@
-"""Trees that no search wrote."""
+"""Trees that no search wrote, and trees as they are stored."""
 
 from array import array
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -53,3 +54,21 @@ def trees(draw: st.DrawFn) -> Tree:
         node.cost = Cost(engine=draw(usages), verifier=draw(usages))
     tree.stopped = draw(st.none() | st.just("tokens"))
     return tree
+
+
+def in_microseconds(tree: Tree) -> Tree:
+    """The tree with times as they are stored; everything else as it is."""
+
+    def usage(measured: Usage) -> Usage:
+        return replace(measured, seconds=round(measured.seconds, 6))
+
+    def node(timed: Node) -> Node:
+        return replace(
+            timed,
+            began=round(timed.began, 6),
+            written=round(timed.written, 6),
+            scored=None if timed.scored is None else round(timed.scored, 6),
+            cost=Cost(engine=usage(timed.cost.engine), verifier=usage(timed.cost.verifier)),
+        )
+
+    return replace(tree, nodes=[node(each) for each in tree.nodes])

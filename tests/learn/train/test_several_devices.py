@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from worked import labelled
 
-from outthink.learn.labels import Labelled, write_labels
+from outthink.learn.labels import write_labels
 from tiny import tiny_llama
 
 for package in ("torch", "peft", "accelerate"):
@@ -43,7 +44,7 @@ def launch(tmp_path: Path) -> Launch:
 
 def test_two_processes_train_one_model(launch: Launch, tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
-    write_labels(labels, (_solution(number) for number in range(60)))
+    write_labels(labels, (labelled(number) for number in range(60)))
 
     done = launch(
         {
@@ -82,16 +83,3 @@ def test_rounds_are_refused(launch: Launch, tmp_path: Path) -> None:
     assert refused.returncode != 0
     assert "rounds: 2 processes would each sample" in refused.stderr
     assert not (tmp_path / "out" / "samples-1").exists()
-
-
-def _solution(number: int) -> Labelled:
-    good = number % 3 != 0
-    return Labelled(
-        problem=f"p{number // 2}",
-        question=f"Mia has {number} apples.",
-        steps=("She buys 14 more." if good else "She buys 96 more.", "The answer is 37."),
-        values=(0.9 if good else 0.1, 1.0 if good else 0.0),
-        labels=(int(good), int(good)),
-        counts=(8, 1),
-        correct=good,
-    )

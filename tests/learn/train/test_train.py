@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from worked import labelled
 
 from outthink.errors import ModelNotFound, OutthinkError, ProblemError, RecipeError, StoreError, UsageError
 from outthink.learn.labels import Labelled, held_out, write_labels
-from outthink.learn.train.recipe import load_train_recipe
+from outthink.learn.train.recipe import Fit, load_train_recipe
 from outthink.learn.train.report import Record, Report, Watch
 from outthink.prompt import Prompt
 from outthink.tree import Tree
@@ -36,21 +37,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Solutions in which "14" is good and "96" is bad: something that can be learnt."""
     file = tmp_path_factory.mktemp("labels") / "labels.jsonl"
-    write_labels(file, (_solution(number) for number in range(60)))
+    write_labels(file, (labelled(number) for number in range(60)))
     return file
-
-
-def _solution(number: int) -> Labelled:
-    good = number % 3 != 0
-    return Labelled(
-        problem=f"p{number // 2}",
-        question=f"Mia has {number} apples.",
-        steps=("She buys 14 more." if good else "She buys 96 more.", "The answer is 37."),
-        values=(0.9 if good else 0.1, 1.0 if good else 0.0),
-        labels=(int(good), int(good)),
-        counts=(8, 1),
-        correct=good,
-    )
 
 
 @pytest.fixture
@@ -97,15 +85,15 @@ def test_a_reward_model_learns_and_is_recognised_by_its_path(carry: Carry, tmp_p
     assert report.figures["auc"] > 0.95
     assert report.examples + report.held_out == 60
     model = str(tmp_path / "out" / "model")
-    good = asyncio.run(_scores(Prm(model=model, backend="transformers"), _solution(100)))
-    bad = asyncio.run(_scores(Prm(model=model, backend="transformers"), _solution(99)))
+    good = asyncio.run(_scores(Prm(model=model, backend="transformers"), labelled(100)))
+    bad = asyncio.run(_scores(Prm(model=model, backend="transformers"), labelled(99)))
     assert len(good) == 2 and good[0] > 0.7 and bad[0] < 0.3
 
 
 def test_what_is_scored_is_what_was_trained(carry: Carry, tmp_path: Path) -> None:
     """The cross-entropy that the trainer measures follows from the scores of the model it saved."""
     report = carry()
-    measured = [each for each in map(_solution, range(60)) if held_out(each.problem, 0.2)]
+    measured = [each for each in map(labelled, range(60)) if held_out(each.problem, 0.2)]
     model = str(tmp_path / "out" / "model")
 
     async def entropy() -> float:
@@ -127,7 +115,7 @@ def test_an_outcome_model_learns_whether_solutions_are_right(carry: Carry, tmp_p
 
     assert report.figures["auc"] > 0.95
     verifier = Orm(model=str(tmp_path / "out" / "model"), backend="transformers")
-    scores = asyncio.run(_scores(verifier, _solution(100)))
+    scores = asyncio.run(_scores(verifier, labelled(100)))
     assert scores[-1] > 0.7
 
 
@@ -169,6 +157,36 @@ def _weights(folder: Path) -> Mapping[str, bytes]:
     from safetensors.numpy import load_file
 
     return {name: each.tobytes() for name, each in load_file(folder / "model" / "model.safetensors").items()}
+
+
+@pytest.mark.parametrize(
+    "where", ["accelerate.Accelerator.backward", "outthink.learn.train.reward.RewardTask.evaluate"]
+)
+def test_a_step_or_a_measurement_that_is_cut_short_is_done_anew_and_nothing_else(
+    carry: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Also with dropout, which must draw again what it drew."""
+    fit = {"epochs": 2, "batch_tokens": 512, "precision": "float32", "checkpoint": 1000}
+    lora = {"rank": 8, "dropout": 0.3}
+    whole = carry(out="whole", fit=fit, lora=lora)
+
+    def stop(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    seen: list[int] = []
+
+    def watch(record: Record, seconds: float) -> None:
+        seen.append(record.step)
+        if len(seen) == 3:
+            patched.setattr(where, stop)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        carry(out="parts", fit=fit, lora=lora, watch=Watch(step=watch))
+    parts = carry(out="parts", fit=fit, lora=lora, watch=Watch(step=watch))
+
+    assert seen == sorted(set(seen)) and len(seen) >= len(whole.records) - 1
+    assert parts.records == whole.records
+    assert _weights(tmp_path / "parts") == _weights(tmp_path / "whole")
 
 
 def test_a_crash_loses_what_came_after_the_last_checkpoint(carry: Carry) -> None:

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -82,12 +82,20 @@ def fit(
     records, before = shelf.load()
     began = time.perf_counter()
     ends = _epoch_ends(plan)
-    whole = True
+
+    def measure() -> None:
+        if records and len(records) - 1 in ends and not records[-1].held_out:
+            records[-1] = replace(records[-1], held_out=_held_out(task, model, how, accelerator))
+
+    whole, random = True, torch.get_rng_state()
     try:
+        # An earlier sitting may have ended while it measured.
+        measure()
         for step in range(len(records), len(plan)):
-            whole = False
             rate = how.learning_rate * _schedule(step / len(plan), how.warmup)
-            loss = _step(task, model, optimizer, plan[step].examples, rate, how, accelerator)
+            loss = _gradients(task, model, plan[step].examples, how, accelerator)
+            whole = False
+            _follow(optimizer, rate)
             records.append(
                 Record(
                     step=step + 1,
@@ -95,37 +103,42 @@ def fit(
                     loss=loss,
                     learning_rate=rate,
                     tokens=(records[-1].tokens if records else 0) + sum(task.lengths[i] for i in plan[step].examples),
-                    held_out=_held_out(task, model, how, accelerator) if step in ends else {},
+                    held_out={},
                 )
             )
-            whole = True
+            whole, random = True, torch.get_rng_state()
+            measure()
             if not accelerator.is_main_process:
                 continue
             watch(records[-1], time.perf_counter() - began)
             if len(records) % how.checkpoint == 0:
-                shelf.save(records, before + time.perf_counter() - began)
+                shelf.save(records, before + time.perf_counter() - began, random)
     except KeyboardInterrupt:
-        # In the middle of a step the weights may be a step ahead of the records: then the last checkpoint stands.
+        # Gradients that were being computed are computed anew, from the same random numbers. Only where the weights may
+        # be a step ahead of the records does the last checkpoint stand.
         if whole and accelerator.is_main_process:
-            shelf.save(records, before + time.perf_counter() - began)
+            shelf.save(records, before + time.perf_counter() - began, random)
         raise
     return Course(records=records, seconds=before + time.perf_counter() - began)
 
 
-def _step(
-    task: Task, model: Module, optimizer: Any, examples: Sequence[int], rate: float, how: Fit, accelerator: Any
-) -> float:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+def _gradients(task: Task, model: Module, examples: Sequence[int], how: Fit, accelerator: Any) -> float:
+    """Compute a step's gradients; its loss."""
     mine = examples[accelerator.process_index :: accelerator.num_processes] or examples[:1]
     model.train()
     with _computing(how, accelerator):
         loss = task.loss(model, mine)
     accelerator.backward(loss)
     accelerator.clip_grad_norm_(model.parameters(), how.clip)
+    return float(loss.detach())
+
+
+def _follow(optimizer: Any, rate: float) -> None:
+    """Move the weights as their gradients say."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad()
-    return float(loss.detach())
 
 
 def _held_out(task: Task, model: Module, how: Fit, accelerator: Any) -> dict[str, float]:
@@ -212,14 +225,20 @@ class _Shelf:
         torch.set_rng_state(kept["random"])
         return [Record(**record) for record in kept["records"]], kept["seconds"]
 
-    def save(self, records: Sequence[Record], seconds: float) -> None:
-        """Whole or not at all: the old checkpoint stands until the new one is written."""
+    def save(self, records: Sequence[Record], seconds: float, random: Tensor) -> None:
+        """Whole or not at all: the old checkpoint stands until the new one is written.
+
+        Args:
+            records: of the steps that the weights have been through.
+            seconds: that they took.
+            random: the state of the random numbers that the next step draws from.
+        """
         scratch = self._path.with_suffix(".part")
         state = {
             "identity": self._identity,
             "weights": [weight.detach().cpu() for weight in self._weights],
             "optimizer": self._optimizer.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": random,
             "records": [asdict(record) for record in records],
             "seconds": seconds,
         }
