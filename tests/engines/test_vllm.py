@@ -227,3 +227,19 @@ async def test_arguments_that_vllm_does_not_know_are_refused() -> None:
         await Vllm(model="any", args={"max_num_seq": 3}).open()
     with pytest.raises(RecipeError, match=r"engine\.model"):
         make_engine({"kind": "vllm"})
+
+
+async def test_on_a_cpu_without_kernels_for_bfloat16_it_computes_in_float32(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from vllm.platforms import current_platform
+
+    if not current_platform.is_cpu():
+        pytest.skip("this vLLM computes on a GPU")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    engine = Vllm(model=str(model), **OPTIONS)
+    async with Solver(engine) as solver:
+        solved = await solver.solve(Problem(id="p", question="What is 2 + 3?"), Sample(n=2))
+        assert solved.tree.cost.engine.generated_tokens > 0
+        assert engine._core.llm.vllm_config.model_config.dtype == torch.float32

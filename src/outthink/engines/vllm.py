@@ -35,7 +35,7 @@ class Vllm:
         adapter: folder of a LoRA adapter (peft).
         template: chat template in Jinja, for a model that has none or is to be asked in another way.
         context: tokens a prompt and a solution may have together; by default all that the model was made for.
-        dtype: "auto" is the checkpoint's own.
+        dtype: "auto" is vLLM's choice, and float32 on a CPU that has no kernels for bfloat16.
         cache: GiB for keys and values. By default vLLM fills the GPU; state it when something else shares the GPU. On a
             CPU, 4.
         parallel: siblings written at the same time.

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from outthink.cores import usable_cores
 from outthink.errors import EngineDown, EngineError, ModelNotFound, UsageError
 from outthink.options import check_keys
+from outthink.precision import emulates_bfloat16
 from outthink.shape import Shape, shape_of_transformer
 
 __all__ = ["VllmCore", "gibibytes", "last_output", "shape_of_config"]
@@ -130,6 +131,9 @@ class VllmCore:
         if on_cpu:
             # The only block sizes that vLLM's attention on CPUs knows are multiples of 32.
             arguments.setdefault("block_size", 32)
+            if arguments["dtype"] == "auto" and emulates_bfloat16("cpu"):
+                # vLLM's own choice, even for checkpoints in float32, is bfloat16.
+                arguments["dtype"] = "float32"
         try:
             # Kept here, not returned: a waiting thread holds on to its last result, and an engine that outlives the
             # interpreter complains that the rest is gone.

@@ -247,6 +247,25 @@ def test_what_cannot_be_trained_is_refused(
         carry(**changes)
 
 
+@pytest.mark.parametrize(("capability", "precision"), [("AVX2", "float32"), ("AVX512", "bfloat16")])
+def test_left_to_itself_a_training_computes_in_numbers_that_the_cpu_has_kernels_for(
+    carry: Carry, monkeypatch: pytest.MonkeyPatch, capability: str, precision: str
+) -> None:
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: capability)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    seen: list[str] = []
+
+    def spy(task: Any, how: Fit, **given: object) -> None:
+        weights = {weight.dtype for weight in task.model.parameters() if not weight.requires_grad}
+        seen.extend([how.precision, *map(str, weights)])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("outthink.learn.train.train.fit", spy)
+    with pytest.raises(KeyboardInterrupt):
+        carry(fit={"epochs": 1})
+    assert seen == [precision, f"torch.{precision}"]
+
+
 def test_a_training_starts_from_another_ones_adapter(carry: Carry, tmp_path: Path) -> None:
     first = carry(out="first")
     second = carry(out="second", lora={"start": str(tmp_path / "first" / "adapter")})

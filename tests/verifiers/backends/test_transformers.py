@@ -301,3 +301,15 @@ async def test_a_token_that_two_models_read_is_on_the_bill_of_two_calls() -> Non
         reading = await backend.read([1, 2, 3], [2])
         assert (reading.usage.scored_tokens, reading.usage.calls) == (6, 2)
         assert (backend.parameters, backend.shape) == (2, Shape(parameters=1))
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [("AVX2", "float32"), ("AVX512", "bfloat16")])
+async def test_left_to_itself_it_computes_in_numbers_that_the_cpu_has_kernels_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capability: str, dtype: str
+) -> None:
+    reward_model(tmp_path, mistral(), body="mistral", head={"score.weight": (1, 16)}, dtype="bfloat16")
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: capability)
+    async with opened(Transformers(device="cpu"), tmp_path) as backend:
+        await backend.read(IDS, [11])
+        assert isinstance(backend, Transformers) and backend._reader is not None
+        assert {weight.dtype for weight in backend._reader.bodies[0]._model.parameters()} == {getattr(torch, dtype)}

@@ -53,7 +53,8 @@ class Fit:
         learning_rate: at its highest.
         warmup: share of all steps.
         clip: cap on the gradient's norm.
-        precision: of the base model's weights and of what is computed; what is trained is in float32.
+        precision: of the base model's weights and of what is computed; what is trained is in float32. "auto" is
+            bfloat16 where the device has kernels for it.
         checkpoint: optimiser steps between checkpoints.
     """
 
@@ -62,7 +63,7 @@ class Fit:
     learning_rate: float = 1e-3
     warmup: float = 0.04
     clip: float = 1.0
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
     checkpoint: int = 50
 
     def __post_init__(self) -> None:

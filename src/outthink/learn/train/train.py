@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from outthink.learn.train.recipe import PolicyRecipe, RewardRecipe
 from outthink.learn.train.report import Report, Watch, read_report, write_report
 from outthink.learn.train.reward import RewardTask, examples, shape_of
 from outthink.learn.train.tries import Example
+from outthink.precision import emulates_bfloat16
 from outthink.problems import Problem, load_problems
 from outthink.verifiers.families import OUTCOME, PROCESS, family_of
 from outthink.verifiers.words import Words
@@ -47,6 +48,9 @@ def train(recipe: RewardRecipe | PolicyRecipe, folder: Path, watch: Watch | None
     """
     folder.mkdir(parents=True, exist_ok=True)
     watching = watch or Watch()
+    if recipe.fit.precision == "auto":
+        exact = emulates_bfloat16(Accelerator().device.type)
+        recipe = replace(recipe, fit=replace(recipe.fit, precision="float32" if exact else "bfloat16"))
     if isinstance(recipe, RewardRecipe):
         return _reward(recipe, folder, watching)
     if recipe.rounds:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from outthink.cost import Usage, forward_flops
 from outthink.errors import UsageError, VerifierError
+from outthink.precision import emulates_bfloat16
 from outthink.shape import Shape
 from outthink.tree import Message
 from outthink.verifiers.backends import Reading
@@ -44,7 +45,8 @@ class Transformers:
     """Reward models by transformers, with every kind of head.
 
     Args:
-        dtype: numbers to compute with; "auto" is the checkpoint's own.
+        dtype: numbers to compute with; "auto" is the checkpoint's own, and float32 on a CPU that has no kernels for
+            bfloat16.
         device: as torch names it; "auto" takes a GPU if there is one.
         batch_tokens: cap on one batch: sequences times the longest one's tokens.
         cache_tokens: tokens whose keys and values are kept; of a model of 7B they take about 60 kB each.
@@ -145,12 +147,13 @@ class Transformers:
         device = self._device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        dtype = "float32" if self._dtype == "auto" and emulates_bfloat16(device) else self._dtype
         if isinstance(head, Ratio):
             folders = (folder, locate(head.reference))
-            bodies = [Body(each, dtype=self._dtype, device=device, words=True) for each in folders]
+            bodies = [Body(each, dtype=dtype, device=device, words=True) for each in folders]
             return LogRatio(bodies[0], bodies[1], self._cache_tokens)
         weights = read_head(folder, head)
-        return Linear(Body(folder, dtype=self._dtype, device=device), weights, self._cache_tokens)
+        return Linear(Body(folder, dtype=dtype, device=device), weights, self._cache_tokens)
 
     def _check(self, reader: Reader, asked: Asked) -> None:
         """What would fail is refused before it can fail others."""

@@ -36,7 +36,7 @@ class Vllm:
 
     Args:
         context: tokens a question and its solution may have together; by default all that the model was made for.
-        dtype: "auto" is the checkpoint's own.
+        dtype: "auto" is vLLM's choice, and float32 on a CPU that has no kernels for bfloat16.
         cache: GiB for keys and values. A reward model needs little: it reads each token once.
         parallel: sequences read at the same time.
         tensor_parallel: GPUs that share each layer.
