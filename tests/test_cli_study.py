@@ -143,6 +143,10 @@ def test_a_policy_is_learned_shown_and_written(
     assert not left.value.code
     assert "The difficulty known, by pass@1 of other solutions" in shown.out
     assert "The difficulty predicted, by score of 2 pilots" in shown.out
+    shared = shown.out.partition("Samples shared out over the problems, by score of 2 pilots")[2]
+    # Of 2 pilots and the whole pool of 8 there is nothing to share out.
+    (row,) = [line.split() for line in shared.splitlines() if "weighted" in line]
+    assert row[:2] == ["4", "weighted"]
     assert "Written: policy.yaml" in shown.err
     learned = load_policy(tmp_path / "policy.yaml")
     assert (learned.pilots, learned.aggregate, learned.predictor) == (2, "last", "score")

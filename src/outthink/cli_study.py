@@ -109,21 +109,26 @@ def policy(
     """Learn from a study which method is best for problems of which difficulty, and what that is worth.
 
     What is best is chosen on some problems and counted on others. The first table is told the difficulty, the second
-    has to predict it and pays for that.
+    has to predict it and pays for that. The third keeps to samples and gives more of them to some problems than to
+    others.
     """
     from outthink.runs import Store
     from outthink.runs.recipe import parse_recipe
-    from outthink.study.compute_optimal import if_known, if_predicted
+    from outthink.study.compute_optimal import if_known, if_predicted, if_shared
     from outthink.study.policy_file import write_policy
-    from outthink.terminal.policies import decisions_view
+    from outthink.terminal.policies import decisions_view, shares_view
 
     opened = _opened(folder)
     label = _label(opened.folders, run)
     study = opened.study
     known = if_known(study, label, axis=axis, selection=select, aggregate=aggregate)
     learned = if_predicted(study, label, by=predictor, pilots=pilots, axis=axis, selection=select, aggregate=aggregate)
+    shared = if_shared(study, label, by=predictor, pilots=pilots, selection=select, aggregate=aggregate)
+    looked = f"by {predictor} of {pilots} pilots"
     stdout().print(decisions_view(known, "The difficulty known, by pass@1 of other solutions"))
-    stdout().print(decisions_view(learned.decisions, f"The difficulty predicted, by {predictor} of {pilots} pilots"))
+    stdout().print(decisions_view(learned.decisions, f"The difficulty predicted, {looked}"))
+    if shared:
+        stdout().print(shares_view(shared, f"Samples shared out over the problems, {looked}"))
     if out is not None:
         with Store.read(opened.folders[label]) as store:
             recipe = parse_recipe(json.loads(store.recipe()), str(store.folder))

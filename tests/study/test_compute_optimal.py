@@ -21,7 +21,7 @@ from outthink.strategies.auto import Auto
 from outthink.strategies.beam import Beam
 from outthink.strategies.parts.policy import load_policy
 from outthink.strategies.sample import Sample
-from outthink.study.compute_optimal import Predicted, if_known, if_predicted
+from outthink.study.compute_optimal import Predicted, if_known, if_predicted, if_shared
 from outthink.study.difficulty import Difficulty, quantiles
 from outthink.study.policy_file import write_policy
 from outthink.study.study import Study, load_study
@@ -101,6 +101,16 @@ def test_budgets_may_be_tokens() -> None:
     assert [each.budget for each in learned.decisions] == [2 * TOKENS, 4 * TOKENS, 8 * TOKENS, 16 * TOKENS]
     (known,) = if_known(made(), RUN, axis="flops", budgets=[1e4], levels=halves)
     assert chosen([known])[0][1] == "beam 4"
+
+
+def test_a_pool_is_shared_out_where_that_leaves_a_choice() -> None:
+    shared = if_shared(made(("majority", "weighted", "oracle")), RUN, pilots=2)
+    # Not the pilots alone, nor the whole pool; a search cannot be shared out, nor an oracle be asked.
+    assert [(method.strategy, method.selection, each.each) for method, each in shared] == [
+        ("sample", selection, n) for n in (4, 8) for selection in ("majority", "weighted")
+    ]
+    assert all(each.counts.mean() == each.each for _, each in shared)
+    assert [method.selection for method, _ in if_shared(made(), RUN, pilots=4, selection="weighted")] == ["weighted"]
 
 
 def test_what_cannot_be_chosen_is_not() -> None:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from outthink.errors import UsageError
 from outthink.select import Aggregate, Select
 from outthink.strategies.parts.policy import Predictor
+from outthink.study.allocation import Allocation, allocation
 from outthink.study.axes import Axis
-from outthink.study.cells import Cell
+from outthink.study.cells import Cell, Method
 from outthink.study.comparisons import mean_cost
 from outthink.study.difficulty import Difficulty, predicted, quantiles
 from outthink.study.held_out import hold_out
@@ -21,7 +22,7 @@ from outthink.study.pilots import after_pilots, draw_pilots
 from outthink.study.policy import Decision, cross_validate
 from outthink.study.study import Study
 
-__all__ = ["Predicted", "if_known", "if_predicted"]
+__all__ = ["Predicted", "if_known", "if_predicted", "if_shared"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,36 @@ def if_predicted(
         seeds=len(study.seeds),
         decisions=tuple(decisions),
     )
+
+
+def if_shared(
+    study: Study,
+    run: str,
+    *,
+    by: Predictor = "score",
+    pilots: int = 4,
+    selection: Select | None = None,
+    aggregate: Aggregate | None = None,
+) -> list[tuple[Method, Allocation]]:
+    """A pool's solutions shared out over the problems by what pilots look like, instead of as many for every problem.
+
+    Args:
+        study, run, by, pilots, selection, aggregate: as for `if_predicted`.
+
+    Returns:
+        For every selection from the pool, at every number of solutions that leaves a choice, fewest first.
+
+    Raises:
+        UsageError: as `if_predicted`.
+    """
+    first = draw_pilots(study, run, pilots)
+    series = {pool.strategy for pool in first.pools.values()}
+    most = min(pool.n for pool in first.pools.values())
+    return [
+        (cell.method, allocation(first, cell.method, cell.n, by=by))
+        for cell in sorted(_cells(study, run, selection, aggregate), key=lambda cell: cell.n)
+        if cell.method.strategy in series and pilots < cell.n < most
+    ]
 
 
 def _cells(study: Study, run: str, selection: Select | None, aggregate: Aggregate | None) -> list[Cell]:

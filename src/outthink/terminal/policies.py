@@ -8,14 +8,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from outthink.study.cells import Cell
+from outthink.study.allocation import Allocation
+from outthink.study.cells import Cell, Method
 from outthink.study.policy import Decision
 from outthink.terminal.estimates import estimate, selected_by
 from outthink.terminal.numbers import percent
 
-__all__ = ["decisions_view"]
+__all__ = ["decisions_view", "shares_view"]
 
 _HEADS = ("budget", "policy\n% [95 %]", "best single\n% [95 %]", "gain\npoints [95 %]", "best for each\n%")
+_SHARED = ("each", "select", "as many for each\n% [95 %]", "shared out\n% [95 %]", "gain\npoints [95 %]")
 
 
 def decisions_view(decisions: Sequence[Decision], title: str) -> RenderableType:
@@ -36,6 +38,22 @@ def decisions_view(decisions: Sequence[Decision], title: str) -> RenderableType:
         levels = [f"{_named(choice.cell, several)}\n{percent(choice.steady, digits=0)} %" for choice in each.choices]
         chosen.add_row(budget, *levels, _named(each.single, several))
     return Group(worth, chosen)
+
+
+def shares_view(shares: Sequence[tuple[Method, Allocation]], title: str) -> RenderableType:
+    """What it is worth to share samples out, and how many each level gets, easiest first.
+
+    Args:
+        shares: of methods, at the same numbers of samples.
+        title: stands above.
+    """
+    levels = max(len(shared.by_level) for _, shared in shares)
+    table = _table([*_SHARED, *(f"each of\nlevel {level + 1}" for level in range(levels))], title)
+    for method, shared in shares:
+        figures = estimate(shared.uniform), estimate(shared.accuracy), estimate(shared.gain, sign=True)
+        counts = [f"{count:.1f}" for count in shared.by_level]
+        table.add_row(f"{shared.each:,}", selected_by(method), *figures, *counts)
+    return table
 
 
 def _table(heads: Sequence[str], title: str) -> Table:
