@@ -12,7 +12,7 @@ from conftest import SearchFactory
 from outthink.cost import Usage
 from outthink.engines import Request, Step
 from outthink.engines.scripted import Scripted as ScriptedEngine
-from outthink.errors import UsageError, VerifierError
+from outthink.errors import RecipeError, UsageError, VerifierError
 from outthink.problems import Problem, load_problems
 from outthink.runs.recipe import parse_recipe
 from outthink.runs.runner import run
@@ -23,6 +23,7 @@ from outthink.tree import Path as TreePath
 from outthink.tree import Tree
 from outthink.verifiers.unit_tests import UnitTests
 
+TRUSTED = {"trusted": True}
 QUESTION = "Write add(a, b)."
 RIGHT = "So:\n\n```python\ndef add(a, b):\n    return a + b\n```"
 HALF = "So:\n\n```python\ndef add(a, b):\n    return 3\n```"
@@ -65,7 +66,7 @@ def path(*steps: str, finished: bool = True) -> TreePath:
 async def test_the_score_is_the_share_of_the_tests_or_all_of_them(
     options: dict[str, Any], solution: str, score: float
 ) -> None:
-    verifier = UnitTests(trusted=True, **options)
+    verifier = UnitTests(sandbox=TRUSTED, **options)
     await verifier.open(ScriptedEngine())
     verifier.learn(PROBLEM)
     scores = await verifier.score(path("Let us think.", solution))
@@ -74,13 +75,13 @@ async def test_the_score_is_the_share_of_the_tests_or_all_of_them(
 
 
 async def test_an_unfinished_solution_is_not_run() -> None:
-    verifier = UnitTests(trusted=True)
+    verifier = UnitTests(sandbox=TRUSTED)
     verifier.learn(PROBLEM)
     assert await verifier.score(path("So:", finished=False)) == ot.verifiers.Scores(values=[0.5], usage=Usage())
 
 
 async def test_a_tree_is_scored_and_pays(new_search: SearchFactory) -> None:
-    verifier, engine = UnitTests(trusted=True), Programmer(RIGHT, HALF)
+    verifier, engine = UnitTests(sandbox=TRUSTED), Programmer(RIGHT, HALF)
     verifier.learn(PROBLEM)
     search = new_search(engine=engine, verifier=verifier, question=QUESTION)
     await search.run(Sample(n=4))
@@ -103,7 +104,12 @@ def test_one_question_has_one_set_of_tests() -> None:
 
 async def test_a_question_it_was_not_told_of_is_an_error() -> None:
     with pytest.raises(VerifierError, match="was not told"):
-        await UnitTests(trusted=True).score(path(RIGHT))
+        await UnitTests(sandbox=TRUSTED).score(path(RIGHT))
+
+
+def test_its_sandbox_takes_options_as_any_sandbox_does() -> None:
+    with pytest.raises(RecipeError, match=r"verifier\.sandbox.*memory"):
+        UnitTests(sandbox={"memory": 512})
 
 
 async def test_without_isolation_it_does_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +123,7 @@ async def test_the_program_that_passes_the_examples_is_graded_by_the_hidden_test
     solutions: tuple[str, ...], correct: bool
 ) -> None:
     async with ot.Solver(
-        engine=Programmer(*solutions), verifier=UnitTests(trusted=True), sandbox=Sandbox(trusted=True)
+        engine=Programmer(*solutions), verifier=UnitTests(sandbox=TRUSTED), sandbox=Sandbox(**TRUSTED)
     ) as solver:
         solution = await solver.solve(PROBLEM, Sample(n=4), select="best")
     assert solution.correct is correct
@@ -128,7 +134,7 @@ async def test_the_program_that_passes_the_examples_is_graded_by_the_hidden_test
 
 async def test_programs_are_voted_on_by_their_text() -> None:
     spaced = RIGHT.replace("    return", "\n    return")
-    async with ot.Solver(engine=Programmer(RIGHT, spaced, HALF), sandbox=Sandbox(trusted=True)) as solver:
+    async with ot.Solver(engine=Programmer(RIGHT, spaced, HALF), sandbox=Sandbox(**TRUSTED)) as solver:
         solution = await solver.solve(PROBLEM, Sample(n=3), select="majority")
     assert (solution.choice.votes, solution.correct) == (2, True)
 
@@ -142,8 +148,8 @@ async def test_a_run_grades_programs_and_resumes(tmp_path: Path, monkeypatch: py
         {
             "problems": {"source": str(problems)},
             "engine": "scripted",
-            "verifier": {"kind": "tests", "trusted": True},
-            "sandbox": {"trusted": True},
+            "verifier": {"kind": "tests", "sandbox": TRUSTED},
+            "sandbox": TRUSTED,
             "strategies": [{"kind": "sample", "n": 2, "select": "best"}],
         },
         "recipe",
@@ -161,7 +167,7 @@ async def test_the_documentations_example_is_sound(tmp_path: Path) -> None:
     rows = page.read_text(encoding="utf-8").split("```jsonl\n")[1].split("```")[0]
     (tmp_path / "problems.jsonl").write_text(rows)
     double, longest = load_problems(str(tmp_path / "problems.jsonl"))
-    sandbox = Sandbox(trusted=True)
+    sandbox = Sandbox(**TRUSTED)
     solved = "def double(x):\n    return 2 * x\n\ndef longest(words):\n    return max(words, key=len)"
     for problem in (double, longest):
         assert all(await sandbox.run(solved, (*problem.tests, *problem.example_tests)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from outthink.cost import Usage
 from outthink.engines import Engine
 from outthink.errors import UsageError, VerifierError
+from outthink.options import make
 from outthink.problems import Problem
 from outthink.programs import extract_program
 from outthink.sandbox import Sandbox
@@ -27,7 +29,7 @@ class UnitTests:
 
     Args:
         score: "share" of the tests that pass, or "all", which is 1 if every test passes and 0 otherwise.
-        seconds, memory_mb, file_mb, processes, trusted: as for `outthink.sandbox.Sandbox`.
+        sandbox: options of `outthink.sandbox.Sandbox`, where programs are run.
     """
 
     aggregate: Aggregate = "last"
@@ -37,16 +39,10 @@ class UnitTests:
         self,
         *,
         score: Literal["share", "all"] = "share",
-        seconds: float = 5.0,
-        memory_mb: int = 512,
-        file_mb: int = 16,
-        processes: int = 16,
-        trusted: bool = False,
+        sandbox: Mapping[str, Any] | None = None,
     ) -> None:
         self._share = score == "share"
-        self.sandbox = Sandbox(
-            seconds=seconds, memory_mb=memory_mb, file_mb=file_mb, processes=processes, trusted=trusted
-        )
+        self.sandbox = make(Sandbox, sandbox or {}, "verifier.sandbox")
         self._tests: dict[str, tuple[str, ...]] = {}
         self.usage = Usage()
 
