@@ -151,6 +151,13 @@ def test_a_policy_is_learned_shown_and_written(
     learned = load_policy(tmp_path / "policy.yaml")
     assert (learned.pilots, learned.aggregate, learned.predictor) == (2, "last", "score")
     assert Auto(policy=str(tmp_path / "policy.yaml"), n=8).samples == 8
+    with pytest.raises(SystemExit) as left:
+        main([*asked, "--run", "scripted+good", "--share", "-o", "shares.yaml"])
+    assert not left.value.code
+    assert [row.budget for row in load_policy(tmp_path / "shares.yaml").rows] == [4]
+    with pytest.raises(SystemExit):
+        main([*asked, "--run", "scripted+good", "--share"])
+    assert "--share says what is written; say where with --out" in capsys.readouterr().err
 
 
 def test_smoke_size_has_a_folder_of_its_own_and_says_what_it_is(study: Study, tmp_path: Path) -> None:

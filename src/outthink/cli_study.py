@@ -105,6 +105,7 @@ def policy(
     ] = None,
     axis: Annotated[Axis, typer.Option(help="What budgets count.")] = "samples",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it here, for the strategy auto.")] = None,
+    share: Annotated[bool, typer.Option("--share", help="Write the third table instead of the second.")] = False,
 ) -> None:
     """Learn from a study which method is best for problems of which difficulty, and what that is worth.
 
@@ -115,9 +116,11 @@ def policy(
     from outthink.runs import Store
     from outthink.runs.recipe import parse_recipe
     from outthink.study.compute_optimal import if_known, if_predicted, if_shared
-    from outthink.study.policy_file import write_policy
+    from outthink.study.policy_file import write_policy, write_shares
     from outthink.terminal.policies import decisions_view, shares_view
 
+    if share and out is None:
+        raise UsageError("--share says what is written; say where with --out")
     opened = _opened(folder)
     label = _label(opened.folders, run)
     study = opened.study
@@ -127,13 +130,18 @@ def policy(
     looked = f"by {predictor} of {pilots} pilots"
     stdout().print(decisions_view(known, "The difficulty known, by pass@1 of other solutions"))
     stdout().print(decisions_view(learned.decisions, f"The difficulty predicted, {looked}"))
-    if shared:
+    if shared.allocations:
         stdout().print(shares_view(shared, f"Samples shared out over the problems, {looked}"))
-    if out is not None:
+    if out is None:
+        return
+    if share:
+        written = write_shares(out, shared, str(folder))
+    else:
         with Store.read(opened.folders[label]) as store:
             recipe = parse_recipe(json.loads(store.recipe()), str(store.folder))
-        write_policy(out, learned, recipe, str(folder))
-        stderr().print(f"Written: {out}. Follow it with the strategy {{kind: auto, policy: {out}}}")
+        written = write_policy(out, learned, recipe, str(folder))
+    most = max(map(written.samples, written.rows))
+    stderr().print(f"Written: {out}. Follow it with the strategy {{kind: auto, policy: {out}, n: {most}}}")
 
 
 def _opened(folder: Path, recipe: StudyRecipe | None = None) -> Opened:

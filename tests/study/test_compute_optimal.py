@@ -23,7 +23,7 @@ from outthink.strategies.parts.policy import load_policy
 from outthink.strategies.sample import Sample
 from outthink.study.compute_optimal import Predicted, if_known, if_predicted, if_shared
 from outthink.study.difficulty import Difficulty, quantiles
-from outthink.study.policy_file import write_policy
+from outthink.study.policy_file import write_policy, write_shares
 from outthink.study.study import Study, load_study
 
 RECIPE: dict[str, Any] = {
@@ -106,11 +106,12 @@ def test_budgets_may_be_tokens() -> None:
 def test_a_pool_is_shared_out_where_that_leaves_a_choice() -> None:
     shared = if_shared(made(("majority", "weighted", "oracle")), RUN, pilots=2)
     # Not the pilots alone, nor the whole pool; a search cannot be shared out, nor an oracle be asked.
-    assert [(method.strategy, method.selection, each.each) for method, each in shared] == [
+    assert [(method.strategy, method.selection, each.each) for method, each in shared.allocations] == [
         ("sample", selection, n) for n in (4, 8) for selection in ("majority", "weighted")
     ]
-    assert all(each.counts.mean() == each.each for _, each in shared)
-    assert [method.selection for method, _ in if_shared(made(), RUN, pilots=4, selection="weighted")] == ["weighted"]
+    assert all(each.counts.mean() == each.each for _, each in shared.allocations)
+    ((method, _),) = if_shared(made(("majority", "weighted")), RUN, pilots=4, selection="weighted").allocations
+    assert method.selection == "weighted"
 
 
 def test_what_cannot_be_chosen_is_not() -> None:
@@ -136,6 +137,25 @@ def test_a_policy_is_written_and_read_back(tmp_path: Path) -> None:
     text = path.read_text()
     for part in ("select: weighted", "predictor: score", "study: studies/mine", "problems: 80", "single: ", "gain: ["):
         assert part in text
+
+
+def test_samples_shared_out_are_a_policy_too(tmp_path: Path) -> None:
+    shared = if_shared(made(), RUN, pilots=2, parts=2)
+    policy = write_shares(tmp_path / "shares.yaml", shared, "studies/mine")
+    assert policy == load_policy(tmp_path / "shares.yaml")
+    assert (policy.pilots, policy.edges) == (2, shared.allocations[0][1].edges)
+    assert [row.budget for row in policy.rows] == [4, 8]
+    for row, (_, each) in zip(policy.rows, shared.allocations, strict=True):
+        assert [2 + (0 if after is None else after.samples) for after in row.after] == list(each.by_level)
+        # Two levels of as many problems: hard ones are given what easy ones do not need, and no more than there is.
+        assert each.by_level[0] <= each.each <= each.by_level[1] and sum(each.by_level) <= 2 * each.each
+    assert shared.allocations[-1][1].by_level == (7, 9)
+    assert "as_many_for_each: [" in (tmp_path / "shares.yaml").read_text()
+
+
+def test_nothing_to_share_out_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no budget between 8 pilots and the whole of its pools"):
+        write_shares(tmp_path / "shares.yaml", if_shared(made(), RUN, pilots=8), "mine")
 
 
 def test_one_selection_only_can_be_written(tmp_path: Path) -> None:
@@ -178,3 +198,27 @@ async def test_a_policy_is_worth_what_the_study_said(tmp_path: Path) -> None:
             # In the folds other choices may have been made, with other costs.
             cost = sum(each.share * each.cell.costs["samples"].mean() for each in decision.choices)
             assert np.mean([len(each.tree.leaves) for each in found]) == pytest.approx(cost, rel=0.05)
+
+
+@pytest.mark.slow
+async def test_samples_are_shared_out_while_searching_as_in_the_study(tmp_path: Path) -> None:
+    """Learned from one seed's pools, followed with others: as often right, for as many samples on average."""
+    recipe = {
+        **RECIPE,
+        "problems": {"source": "builtin:scripted", "limit": 400},
+        "engine": {"kind": "scripted", "steps": 4, "success": 0.7, "wrong_answers": 3},
+        "verifier": {"kind": "scripted", "noise": 0.25},
+        "strategies": [{"kind": "sample", "n": 32, "select": "weighted"}],
+    }
+    checked = parse_recipe(recipe, "recipe")
+    await run(checked, tmp_path)
+    shared = if_shared(await load_study({"": tmp_path}), "", pilots=4, parts=3)
+    policy = write_shares(tmp_path / "shares.yaml", shared, "mine")
+    async with Solver(engine=make_engine(checked.engine), verifier=make_verifier(recipe["verifier"])) as solver:
+        with Store.read(tmp_path) as store:
+            problems = store.problems()
+        for row, (_, each) in zip(policy.rows, shared.allocations, strict=True):
+            auto = Auto(policy=str(tmp_path / "shares.yaml"), n=policy.samples(row))
+            found = [await solver.solve(problem, auto, seed=seed) for seed, problem in enumerate(problems, 1)]
+            assert np.mean([solved.correct for solved in found]) == pytest.approx(each.accuracy.value, abs=0.06)
+            assert np.mean([len(solved.tree.leaves) for solved in found]) == pytest.approx(each.each, rel=0.1)

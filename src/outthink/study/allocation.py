@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outthink.errors import UsageError
-from outthink.strategies.parts.policy import Predictor
+from outthink.select import Aggregate
+from outthink.strategies.parts.policy import Predictor, level
 from outthink.study.bootstrap import over_seeds
 from outthink.study.cells import Method
-from outthink.study.difficulty import predicted
+from outthink.study.difficulty import Difficulty, predicted
 from outthink.study.folds import folds
 from outthink.study.intervals import Estimate, mean_estimates
 from outthink.study.pilots import Pilots
@@ -93,21 +94,30 @@ class Allocation:
     Args:
         each: samples for every problem, and so on average where they are shared out.
         counts: samples that each got; shape (problems, seeds), 0 where there is no pool.
-        by_level: their mean at each level of predicted difficulty, easiest first.
+        edges: between levels of predicted difficulty, learned from all problems.
+        by_level: samples for problems of each level, easiest first, learned from all problems.
         accuracy, uniform: shared out, and the same for every problem.
         gain: the difference, problem by problem.
     """
 
     each: int
     counts: NDArray[np.int64]
-    by_level: tuple[float, ...]
+    edges: tuple[float, ...]
+    by_level: tuple[int, ...]
     accuracy: Estimate
     uniform: Estimate
     gain: Estimate
 
 
 def allocation(
-    pilots: Pilots, method: Method, each: int, *, by: Predictor = "score", parts: int = 5, count: int = 5
+    pilots: Pilots,
+    method: Method,
+    each: int,
+    *,
+    by: Predictor = "score",
+    how: Aggregate = "last",
+    parts: int = 5,
+    count: int = 5,
 ) -> Allocation:
     """What it is worth to share samples out, from pools alone.
 
@@ -119,7 +129,7 @@ def allocation(
         pilots: from pools of graded problems; each problem gets at least these.
         method: how its solutions become an answer.
         each: samples for every problem, on average.
-        by: what tells how easy a problem looks.
+        by, how: what tells how easy a problem looks; see `Pilots.ease`.
         parts: levels.
         count: folds.
 
@@ -129,21 +139,59 @@ def allocation(
     most = min(pool.n for pool in pilots.pools.values())
     if not pilots.count <= each <= most:
         raise UsageError(f"each is {each}; it must be between {pilots.count} pilots and {most} solutions in a pool")
-    difficulty = predicted(pilots, by, method.aggregate or "last", parts)
+    difficulty = predicted(pilots, by, how, parts)
     rates = _rates(pilots)
     known = ~np.isnan(rates)
     counts = np.zeros(pilots.shape, dtype=np.int64)
     for left_out in folds(len(difficulty.ease), count):
-        edges = difficulty.fit(~left_out)
-        levels = difficulty.levels(edges)
-        train = known & ~left_out[:, None]
-        believed = np.array([_fit(rates[train & (levels == level)], most) for level in range(len(edges) + 1)])
+        learned = _learn(difficulty, rates, ~left_out, most)
         for seed in range(pilots.shape[1]):
             batch = np.flatnonzero(left_out & known[:, seed])
-            right, wrong = believed[levels[batch, seed]].T
-            worth = expected_gains(right, wrong, most)
+            worth = learned.worth(difficulty.ease[batch, seed], most)
             counts[batch, seed] = allocate(worth, each * len(batch), pilots.count)
-    return _counted(pilots, method, each, counts, difficulty.levels(difficulty.fit()))
+    learned = _learn(difficulty, rates, np.full(len(rates), True), most)
+    accuracy, uniform, gain = _counted(pilots, method, each, counts)
+    return Allocation(
+        each=each,
+        counts=counts,
+        edges=learned.edges,
+        by_level=_by_level(learned, difficulty.ease[known], each, pilots.count, most),
+        accuracy=accuracy,
+        uniform=uniform,
+        gain=gain,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """What success rates problems of each level are believed to have: the two numbers of a beta distribution."""
+
+    edges: tuple[float, ...]
+    believed: NDArray[np.float64]
+
+    def levels(self, ease: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The levels of problems that look so easy."""
+        return np.array([level(each, self.edges) for each in ease], dtype=np.int64)
+
+    def worth(self, ease: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+        """What each of their samples adds, in turn."""
+        right, wrong = self.believed[self.levels(ease)].T
+        return expected_gains(right, wrong, most)
+
+
+def _learn(difficulty: Difficulty, rates: NDArray[np.float64], rows: NDArray[np.bool_], most: int) -> _Learned:
+    edges = difficulty.fit(rows)
+    levels = difficulty.levels(edges)
+    train = ~np.isnan(rates) & rows[:, None]
+    return _Learned(edges, np.array([_fit(rates[train & (levels == each)], most) for each in range(len(edges) + 1)]))
+
+
+def _by_level(learned: _Learned, ease: NDArray[np.float64], each: int, least: int, most: int) -> tuple[int, ...]:
+    """How many samples a problem of each level gets, if problems come at such ease, without going over `each`."""
+    counts = allocate(learned.worth(ease, most), each * len(ease), least)
+    levels = learned.levels(ease)
+    # Problems of a level are alike: what cannot be parted evenly among them is not spent.
+    return tuple(int(counts[levels == each].min(initial=most)) for each in range(len(learned.edges) + 1))
 
 
 def _rates(pilots: Pilots) -> NDArray[np.float64]:
@@ -167,20 +215,12 @@ def _fit(rates: NDArray[np.float64], n: int) -> tuple[float, float]:
 
 
 def _counted(
-    pilots: Pilots, method: Method, each: int, counts: NDArray[np.int64], levels: NDArray[np.int64]
-) -> Allocation:
+    pilots: Pilots, method: Method, each: int, counts: NDArray[np.int64]
+) -> tuple[Estimate, Estimate, Estimate]:
+    """How often a method is right with such counts, with as many for every problem, and the difference."""
     results = np.full((2, *pilots.shape), np.nan)
     for place in zip(*np.nonzero(counts), strict=True):
         results[:, *place] = [pilots.chance(place, n, method) for n in (int(counts[place]), each)]
     shared_out, uniform = map(over_seeds, results)
-    columns = np.stack([shared_out, uniform, shared_out - uniform], axis=1)
-    accuracy, same, gain = mean_estimates(columns)
-    used = [counts[(levels == level) & (counts > 0)] for level in range(levels.max() + 1)]
-    return Allocation(
-        each=each,
-        counts=counts,
-        by_level=tuple(float(group.mean()) if len(group) else 0.0 for group in used),
-        accuracy=accuracy,
-        uniform=same,
-        gain=gain,
-    )
+    accuracy, same, gain = mean_estimates(np.stack([shared_out, uniform, shared_out - uniform], axis=1))
+    return accuracy, same, gain

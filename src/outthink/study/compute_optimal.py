@@ -22,7 +22,7 @@ from outthink.study.pilots import after_pilots, draw_pilots
 from outthink.study.policy import Decision, cross_validate
 from outthink.study.study import Study
 
-__all__ = ["Predicted", "if_known", "if_predicted", "if_shared"]
+__all__ = ["Predicted", "Shared", "if_known", "if_predicted", "if_shared"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,24 @@ class Predicted:
     problems: int
     seeds: int
     decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """Samples shared out by what pilots look like.
+
+    Args:
+        run, by, how, pilots, problems, seeds: as for `Predicted`.
+        allocations: of every selection from the pool, at every number of samples that leaves a choice, fewest first.
+    """
+
+    run: str
+    by: Predictor
+    how: Aggregate
+    pilots: int
+    problems: int
+    seeds: int
+    allocations: tuple[tuple[Method, Allocation], ...]
 
 
 def if_known(
@@ -131,26 +149,35 @@ def if_shared(
     pilots: int = 4,
     selection: Select | None = None,
     aggregate: Aggregate | None = None,
-) -> list[tuple[Method, Allocation]]:
-    """A pool's solutions shared out over the problems by what pilots look like, instead of as many for every problem.
+    parts: int = 5,
+    folds: int = 5,
+) -> Shared:
+    """A pool's samples shared out over the problems by what pilots look like, instead of as many for every problem.
 
     Args:
-        study, run, by, pilots, selection, aggregate: as for `if_predicted`.
-
-    Returns:
-        For every selection from the pool, at every number of solutions that leaves a choice, fewest first.
+        study, run, by, pilots, selection, aggregate, parts, folds: as for `if_predicted`.
 
     Raises:
         UsageError: as `if_predicted`.
     """
+    cells = sorted(_cells(study, run, selection, aggregate), key=lambda cell: cell.n)
     first = draw_pilots(study, run, pilots)
     series = {pool.strategy for pool in first.pools.values()}
     most = min(pool.n for pool in first.pools.values())
-    return [
-        (cell.method, allocation(first, cell.method, cell.n, by=by))
-        for cell in sorted(_cells(study, run, selection, aggregate), key=lambda cell: cell.n)
-        if cell.method.strategy in series and pilots < cell.n < most
-    ]
+    how = aggregate or _aggregate(study, run)
+    return Shared(
+        run=run,
+        by=by,
+        how=how,
+        pilots=pilots,
+        problems=len(study.problems),
+        seeds=len(study.seeds),
+        allocations=tuple(
+            (cell.method, allocation(first, cell.method, cell.n, by=by, how=how, parts=parts, count=folds))
+            for cell in cells
+            if cell.method.strategy in series and pilots < cell.n < most
+        ),
+    )
 
 
 def _cells(study: Study, run: str, selection: Select | None, aggregate: Aggregate | None) -> list[Cell]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,14 +12,15 @@ from outthink.runs.recipe import Recipe, StrategyEntry
 from outthink.select import Select
 from outthink.strategies import Pool
 from outthink.strategies.parts.policy import STOP, Policy, save_policy
-from outthink.study.cells import Cell
-from outthink.study.compute_optimal import Predicted
+from outthink.study.allocation import Allocation
+from outthink.study.cells import Cell, Method
+from outthink.study.compute_optimal import Predicted, Shared
 from outthink.study.intervals import Estimate
 from outthink.study.outcomes import series_name
 from outthink.study.policy import Decision
 from outthink.study.sweep import seats
 
-__all__ = ["write_policy"]
+__all__ = ["write_policy", "write_shares"]
 
 
 def write_policy(path: Path, learned: Predicted, recipe: Recipe, source: str) -> Policy:
@@ -40,7 +41,7 @@ def write_policy(path: Path, learned: Predicted, recipe: Recipe, source: str) ->
         predictor=learned.by,
         aggregate=learned.how,
         pilots=learned.pilots,
-        select=_selection(learned),
+        select=_selection(choice.cell.method for decision in learned.decisions for choice in decision.choices),
         axis=learned.axis,
         edges=learned.decisions[0].edges,
         budgets={
@@ -57,8 +58,46 @@ def write_policy(path: Path, learned: Predicted, recipe: Recipe, source: str) ->
     )
 
 
-def _selection(learned: Predicted) -> Select:
-    methods = [choice.cell.method for decision in learned.decisions for choice in decision.choices]
+def write_shares(path: Path, learned: Shared, source: str) -> Policy:
+    """Write samples shared out as a policy, and return it as `auto` reads it.
+
+    A budget is what a problem gets on average, if problems are as easy and as hard as the study's.
+
+    Args:
+        path: the file.
+        learned: with a single selection.
+        source: names the study, for people to read.
+
+    Raises:
+        UsageError: several selections, or nothing that leaves a choice.
+    """
+    if not learned.allocations:
+        raise UsageError(
+            f"the study has no budget between {learned.pilots} pilots and the whole of its pools; add one to its recipe"
+        )
+    return save_policy(
+        path,
+        predictor=learned.by,
+        aggregate=learned.how,
+        pilots=learned.pilots,
+        select=_selection(method for method, _ in learned.allocations),
+        axis="samples",
+        edges=learned.allocations[0][1].edges,
+        budgets={
+            shared.each: [_samples(count, learned.pilots) for count in shared.by_level]
+            for _, shared in learned.allocations
+        },
+        provenance={
+            "study": source,
+            "run": learned.run,
+            "problems": learned.problems,
+            "seeds": learned.seeds,
+            "budgets": [_shared(shared) for _, shared in learned.allocations],
+        },
+    )
+
+
+def _selection(methods: Iterable[Method]) -> Select:
     chosen = dict.fromkeys((method.selection, method.aggregate) for method in methods)
     if len(chosen) > 1:
         names = ", ".join(" ".join(filter(None, each)) for each in chosen)
@@ -72,8 +111,21 @@ def _selection(learned: Predicted) -> Select:
 def _after(cell: Cell, pilots: int, entries: Mapping[tuple[str, int], StrategyEntry]) -> Spec:
     """What is left to do after the pilots."""
     if any(series == cell.method.strategy and isinstance(each.strategy, Pool) for (series, _), each in entries.items()):
-        return {"kind": "sample", "n": cell.n - pilots} if cell.n > pilots else STOP
+        return _samples(cell.n, pilots)
     return spec_of(entries[cell.method.strategy, cell.n].strategy)
+
+
+def _samples(n: int, pilots: int) -> Spec:
+    return {"kind": "sample", "n": n - pilots} if n > pilots else STOP
+
+
+def _shared(shared: Allocation) -> dict[str, Any]:
+    return {
+        "budget": shared.each,
+        "accuracy": _figure(shared.accuracy),
+        "as_many_for_each": _figure(shared.uniform),
+        "gain": _figure(shared.gain),
+    }
 
 
 def _provenance(decision: Decision) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from outthink.study.allocation import Allocation
-from outthink.study.cells import Cell, Method
+from outthink.study.cells import Cell
+from outthink.study.compute_optimal import Shared
 from outthink.study.policy import Decision
 from outthink.terminal.estimates import estimate, selected_by
 from outthink.terminal.numbers import percent
@@ -40,19 +40,18 @@ def decisions_view(decisions: Sequence[Decision], title: str) -> RenderableType:
     return Group(worth, chosen)
 
 
-def shares_view(shares: Sequence[tuple[Method, Allocation]], title: str) -> RenderableType:
-    """What it is worth to share samples out, and how many each level gets, easiest first.
+def shares_view(shared: Shared, title: str) -> RenderableType:
+    """What it is worth to share samples out, and how many a problem of each level gets, easiest first.
 
     Args:
-        shares: of methods, at the same numbers of samples.
+        shared: at some number of samples at least.
         title: stands above.
     """
-    levels = max(len(shared.by_level) for _, shared in shares)
-    table = _table([*_SHARED, *(f"each of\nlevel {level + 1}" for level in range(levels))], title)
-    for method, shared in shares:
-        figures = estimate(shared.uniform), estimate(shared.accuracy), estimate(shared.gain, sign=True)
-        counts = [f"{count:.1f}" for count in shared.by_level]
-        table.add_row(f"{shared.each:,}", selected_by(method), *figures, *counts)
+    levels = range(len(shared.allocations[0][1].by_level))
+    table = _table([*_SHARED, *(f"level {level + 1}\ngets" for level in levels)], title)
+    for method, each in shared.allocations:
+        figures = estimate(each.uniform), estimate(each.accuracy), estimate(each.gain, sign=True)
+        table.add_row(f"{each.each:,}", selected_by(method), *figures, *map(str, each.by_level))
     return table
 
 
