@@ -239,7 +239,7 @@ async def test_on_a_cpu_without_kernels_for_bfloat16_it_computes_in_float32(
         pytest.skip("this vLLM computes on a GPU")
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     engine = Vllm(model=str(model), **OPTIONS)
-    async with Solver(engine) as solver:
-        solved = await solver.solve(Problem(id="p", question="What is 2 + 3?"), Sample(n=2))
+    async with Solver(engine=engine) as solver:
+        solved = await solver.solve(Problem(id="p", question="What is 2 + 3?"), Sample(n=2), select="majority")
         assert solved.tree.cost.engine.generated_tokens > 0
         assert engine._core.llm.vllm_config.model_config.dtype == torch.float32
