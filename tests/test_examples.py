@@ -26,6 +26,14 @@ def call(*arguments: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Path:
+    """The folder that its study lies in."""
+    with tarfile.open(EXAMPLE / "study.tar.xz") as packed:
+        packed.extractall(tmp_path, filter="data")
+    return tmp_path
+
+
 def test_its_report_and_figures_are_made_anew(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="figures need matplotlib")
     call(EXAMPLE / "figures.py", tmp_path, cwd=tmp_path)
@@ -34,19 +42,15 @@ def test_its_report_and_figures_are_made_anew(tmp_path: Path) -> None:
     assert {figure.name for figure in (EXAMPLE / "figures").glob("*.svg")} <= drawn
 
 
-def test_its_table_is_what_its_trees_say(tmp_path: Path) -> None:
-    with tarfile.open(EXAMPLE / "study.tar.xz") as packed:
-        packed.extractall(tmp_path, filter="data")
+def test_its_table_is_what_its_trees_say(unpacked: Path) -> None:
     study = ["study", EXAMPLE / "recipe.yaml", "--out", "nano-study", "--offline", "--format", "markdown"]
-    table = [line for line in call("-m", "outthink", *study, cwd=tmp_path).splitlines() if line.startswith("|")]
+    table = [line for line in call("-m", "outthink", *study, cwd=unpacked).splitlines() if line.startswith("|")]
     told = (EXAMPLE / "README.md").read_text()
     assert len(table) > 10 and "\n".join(table) in told
 
 
-def test_what_is_unpacked_packs_to_the_same(tmp_path: Path) -> None:
-    with tarfile.open(EXAMPLE / "study.tar.xz") as packed:
-        packed.extractall(tmp_path, filter="data")
-    (tmp_path / "pack.py").write_bytes((EXAMPLE / "pack.py").read_bytes())
-    call("pack.py", "nano-study", cwd=tmp_path)
-    with tarfile.open(EXAMPLE / "study.tar.xz") as before, tarfile.open(tmp_path / "study.tar.xz") as after:
+def test_what_is_unpacked_packs_to_the_same(unpacked: Path) -> None:
+    (unpacked / "pack.py").write_bytes((EXAMPLE / "pack.py").read_bytes())
+    call("pack.py", "nano-study", cwd=unpacked)
+    with tarfile.open(EXAMPLE / "study.tar.xz") as before, tarfile.open(unpacked / "study.tar.xz") as after:
         assert [(each.name, each.size) for each in after] == [(each.name, each.size) for each in before]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from outthink.errors import UsageError
 from outthink.select import Aggregate
-from outthink.strategies.parts.policy import Predictor, level
+from outthink.strategies.parts.policy import Predictor
 from outthink.study.bootstrap import over_seeds
 from outthink.study.cells import Method
 from outthink.study.difficulty import Difficulty, predicted
@@ -147,7 +147,7 @@ def allocation(
         learned = _learn(difficulty, rates, ~left_out, most)
         for seed in range(pilots.shape[1]):
             batch = np.flatnonzero(left_out & known[:, seed])
-            worth = learned.worth(difficulty.ease[batch, seed], most)
+            worth = learned.worth(difficulty.levels(learned.edges)[batch, seed], most)
             counts[batch, seed] = allocate(worth, each * len(batch), pilots.count)
     learned = _learn(difficulty, rates, np.full(len(rates), True), most)
     accuracy, uniform, gain = _counted(pilots, method, each, counts)
@@ -155,7 +155,7 @@ def allocation(
         each=each,
         counts=counts,
         edges=learned.edges,
-        by_level=_by_level(learned, difficulty.ease[known], each, pilots.count, most),
+        by_level=_by_level(learned, difficulty.levels(learned.edges)[known], each, pilots.count, most),
         accuracy=accuracy,
         uniform=uniform,
         gain=gain,
@@ -169,13 +169,9 @@ class _Learned:
     edges: tuple[float, ...]
     believed: NDArray[np.float64]
 
-    def levels(self, ease: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The levels of problems that look so easy."""
-        return np.array([level(each, self.edges) for each in ease], dtype=np.int64)
-
-    def worth(self, ease: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-        """What each of their samples adds, in turn."""
-        right, wrong = self.believed[self.levels(ease)].T
+    def worth(self, levels: NDArray[np.int64], most: int) -> NDArray[np.float64]:
+        """What each further sample of problems of these levels adds."""
+        right, wrong = self.believed[levels].T
         return expected_gains(right, wrong, most)
 
 
@@ -186,12 +182,11 @@ def _learn(difficulty: Difficulty, rates: NDArray[np.float64], rows: NDArray[np.
     return _Learned(edges, np.array([_fit(rates[train & (levels == each)], most) for each in range(len(edges) + 1)]))
 
 
-def _by_level(learned: _Learned, ease: NDArray[np.float64], each: int, least: int, most: int) -> tuple[int, ...]:
-    """How many samples a problem of each level gets, if problems come at such ease, without going over `each`."""
-    counts = allocate(learned.worth(ease, most), each * len(ease), least)
-    levels = learned.levels(ease)
+def _by_level(learned: _Learned, levels: NDArray[np.int64], each: int, least: int, most: int) -> tuple[int, ...]:
+    """How many samples a problem of each level gets, if problems are of these levels, without going over `each`."""
+    counts = allocate(learned.worth(levels, most), each * len(levels), least)
     # Problems of a level are alike: what cannot be parted evenly among them is not spent.
-    return tuple(int(counts[levels == each].min(initial=most)) for each in range(len(learned.edges) + 1))
+    return tuple(int(counts[levels == level].min(initial=most)) for level in range(len(learned.edges) + 1))
 
 
 def _rates(pilots: Pilots) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from outthink.select import Select
 from outthink.strategies import Pool
 from outthink.strategies.parts.policy import STOP, Policy, save_policy
 from outthink.study.allocation import Allocation
+from outthink.study.axes import Axis
 from outthink.study.cells import Cell, Method
 from outthink.study.compute_optimal import Predicted, Shared
 from outthink.study.intervals import Estimate
@@ -36,25 +37,18 @@ def write_policy(path: Path, learned: Predicted, recipe: Recipe, source: str) ->
         UsageError: several selections were chosen.
     """
     entries = {(series_name(each), seats(each.strategy)): each for each in recipe.strategies}
-    return save_policy(
+    return _save(
         path,
-        predictor=learned.by,
-        aggregate=learned.how,
-        pilots=learned.pilots,
-        select=_selection(choice.cell.method for decision in learned.decisions for choice in decision.choices),
+        learned,
+        source,
+        methods=[choice.cell.method for decision in learned.decisions for choice in decision.choices],
         axis=learned.axis,
         edges=learned.decisions[0].edges,
         budgets={
             decision.budget: [_after(choice.cell, learned.pilots, entries) for choice in decision.choices]
             for decision in learned.decisions
         },
-        provenance={
-            "study": source,
-            "run": learned.run,
-            "problems": learned.problems,
-            "seeds": learned.seeds,
-            "budgets": [_provenance(decision) for decision in learned.decisions],
-        },
+        worth=[_provenance(decision) for decision in learned.decisions],
     )
 
 
@@ -75,24 +69,47 @@ def write_shares(path: Path, learned: Shared, source: str) -> Policy:
         raise UsageError(
             f"the study has no budget between {learned.pilots} pilots and the whole of its pools; add one to its recipe"
         )
-    return save_policy(
+    return _save(
         path,
-        predictor=learned.by,
-        aggregate=learned.how,
-        pilots=learned.pilots,
-        select=_selection(method for method, _ in learned.allocations),
+        learned,
+        source,
+        methods=[method for method, _ in learned.allocations],
         axis="samples",
         edges=learned.allocations[0][1].edges,
         budgets={
             shared.each: [_samples(count, learned.pilots) for count in shared.by_level]
             for _, shared in learned.allocations
         },
+        worth=[_shared(shared) for _, shared in learned.allocations],
+    )
+
+
+def _save(
+    path: Path,
+    learned: Predicted | Shared,
+    source: str,
+    *,
+    methods: Iterable[Method],
+    axis: Axis,
+    edges: Sequence[float],
+    budgets: Mapping[float, Sequence[Spec]],
+    worth: Sequence[Mapping[str, Any]],
+) -> Policy:
+    return save_policy(
+        path,
+        predictor=learned.by,
+        aggregate=learned.how,
+        pilots=learned.pilots,
+        select=_selection(methods),
+        axis=axis,
+        edges=edges,
+        budgets=budgets,
         provenance={
             "study": source,
             "run": learned.run,
             "problems": learned.problems,
             "seeds": learned.seeds,
-            "budgets": [_shared(shared) for _, shared in learned.allocations],
+            "budgets": list(worth),
         },
     )
 
