@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -67,16 +68,34 @@ def test_a_model_says_the_same_of_a_trie_and_of_its_sequences(tmp_path: Path, pr
     sequences = [(5, 6, 7, 8), (5, 6, 7, 9, 10), (5, 11), (5, 6, 12, 13, 14, 15)]
     alone = {ids: model(torch.tensor([ids])).last_hidden_state[0, -1] for ids in sequences}
     (trie,) = tries([example(*ids) for ids in sequences], 100)
-    short, long = (list(tries([example(*ids)], 600)) for ids in ((9, 9), [7] * 254))
+    short, long, other = (list(tries([example(*ids)], 600)) for ids in ((9, 9), [7] * 200, [8] * 196))
 
-    laid = batch([*long, trie, *short])
+    laid = batch([*long, trie, *short, *other])
     states = model(laid.ids, position_ids=laid.depths, attention_mask=laid.sees, use_cache=False).last_hidden_state
     said = states[laid.rows, laid.columns]
 
-    # The trie did not fit into the first row, the short one did.
-    assert laid.ids.shape == (2, 256) and laid.rows.tolist() == [0, 1, 1, 1, 1, 0]
+    # The longer ones begin a row each; the trie, which is next, goes where there is less, the short one evens them out.
+    assert laid.ids.shape == (2, 196 + len(trie)) and laid.rows.tolist() == [0, 1, 1, 1, 1, 0, 1]
     assert torch.isfinite(states).all()
-    for place, state in zip(trie.targets, said[1:-1], strict=True):
+    for place, state in zip(trie.targets, said[1:5], strict=True):
         torch.testing.assert_close(
             state, alone[_spelled(trie, place)], atol=1e-5 if precision == "float32" else 0.05, rtol=0.02
         )
+
+
+@given(st.lists(st.integers(60, 400), min_size=6, max_size=14))
+def test_little_is_computed_for_nothing(lengths: list[int]) -> None:
+    laid = batch([trie for place, ids in enumerate(lengths) for trie in tries([example(*[place] * ids)], 1_000)])
+
+    rows, width = laid.ids.shape
+    # One row would be filled wholly, and as wide as all together; in several less than one trie's tokens are filling.
+    assert rows * width - sum(lengths) < max(lengths) * (rows - 1) + 1
+    assert width * (1 + width / 2_000) * rows <= sum(lengths) * (1 + sum(lengths) / 2_000)
+
+
+def test_problems_of_ordinary_lengths_fill_their_rows() -> None:
+    lengths = [Random(place).randint(100, 400) for place in range(8)]
+
+    laid = batch([trie for place, ids in enumerate(lengths) for trie in tries([example(*[place] * ids)], 1_000)])
+
+    assert sum(lengths) / laid.ids.numel() > 0.9

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import Module
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import log_softmax
 
 from outthink.learn.train.base import Base
 from outthink.learn.train.reader import Reader, in_batches, read
@@ -83,9 +82,7 @@ class PolicyTask:
 
 def _cross_entropy(logits: Tensor, chosen: Sequence[Trie[int]]) -> Tensor:
     """Where solutions part, each foretells its own next token."""
-    targets = [said for trie in chosen for said in trie.targets.values()]
-    times = torch.tensor(list(map(len, targets)), device=logits.device)
-    return cross_entropy(
-        logits.float().repeat_interleave(times, dim=0),
-        torch.tensor([token for said in targets for token in said], device=logits.device),
-    )
+    targets = [next_ones for trie in chosen for next_ones in trie.targets.values()]
+    places = [place for place, next_ones in enumerate(targets) for _ in next_ones]
+    said = log_softmax(logits.float(), dim=-1)
+    return -said[places, [token for next_ones in targets for token in next_ones]].mean()

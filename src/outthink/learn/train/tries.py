@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from heapq import heapreplace
 from itertools import groupby
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 import torch
@@ -19,8 +21,8 @@ __all__ = ["Batch", "Example", "Trie", "batch", "tries"]
 
 T = TypeVar("T", float, int)
 
-# Short tries follow each other in rows of so many tokens, few enough that attention's square stays small.
-_ROW = 256
+# The width of a row at which attention, which grows with its square, takes as long as all else a small model computes.
+_WIDE = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,7 @@ def tries(examples: Iterable[Example[T]], limit: int) -> Iterator[Trie[T]]:
 
 
 def batch(chosen: Sequence[Trie[T]]) -> Batch:
-    """Some tries, laid into as few rows as a first fit in falling length finds.
+    """Some tries, laid into rows of much the same width, so that little is computed for nothing.
 
     Filling sees itself alone: a row that saw nothing would come out as NaN.
     """
@@ -134,17 +136,27 @@ def batch(chosen: Sequence[Trie[T]]) -> Batch:
 
 
 def _laid(lengths: Sequence[int]) -> tuple[list[tuple[int, int]], list[int]]:
-    """The row and the first column of each trie, and the rows' widths."""
-    capacity = max(_ROW, *lengths)
-    widths: list[int] = []
+    """The row and the first column of each trie, and the rows' widths, in as many rows as cost least.
+
+    Few rows are evenly filled, but wide: tokens see more that is none of theirs.
+    """
+
+    def cost(laid: tuple[list[tuple[int, int]], list[int]]) -> float:
+        rows, width = len(laid[1]), max(laid[1])
+        return rows * width * (1 + width / _WIDE)
+
+    return min((_in_rows(lengths, rows) for rows in range(1, len(lengths) + 1)), key=cost)
+
+
+def _in_rows(lengths: Sequence[int], rows: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """So many rows, the longest tries first, each into the row that is shortest by then (Graham, 1969)."""
+    shortest = [(0, row) for row in range(rows)]
     spots = [(0, 0)] * len(lengths)
     for i in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        row = next((row for row, width in enumerate(widths) if width + lengths[i] <= capacity), len(widths))
-        if row == len(widths):
-            widths.append(0)
-        spots[i] = (row, widths[row])
-        widths[row] += lengths[i]
-    return spots, widths
+        width, row = shortest[0]
+        spots[i] = (row, width)
+        heapreplace(shortest, (width + lengths[i], row))
+    return spots, [width for width, _ in sorted(shortest, key=itemgetter(1))]
 
 
 def _problem(example: Example[T]) -> str:
