@@ -73,7 +73,8 @@ class Search:
             priority=priority,
             now=self._now,
         )
-        self._start = time.perf_counter()
+        # A tree that was grown before has its times already; what happens to it now comes after.
+        self._start = time.perf_counter() - max(node.scored or node.written for node in tree.nodes)
         self._root = tree.root
         self._part: tuple[int, ...] = (0,)
 

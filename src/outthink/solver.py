@@ -200,24 +200,26 @@ class Solver:
         limit = Budget(samples=strategy.samples) & (budget or Budget())
         return await self._attempt(problem, tree, grow, limit, aggregate, scored=scored, priority=priority)
 
-    async def judge(self, problem: Problem, tree: Tree, *, scored: bool, priority: int) -> Attempt:
-        """Score what another search has written, as if it had just been written here; nothing is written.
+    async def resume(self, problem: Problem, tree: Tree, n: int, *, scored: bool, priority: int) -> Attempt:
+        """Go on with a pool of solutions: those that are there are scored, those that it lacks are written.
 
         Args:
             problem: the problem.
-            tree: of a search that wrote whole solutions and read no scores. Scores that it has are left behind.
+            tree: of a search that wrote whole solutions and read no scores; it grows. Scores that it has stay.
+            n: how many solutions there are to be.
             scored: whether to ask the verifier at all.
             priority: as for `search`.
 
         Raises:
             EngineDown: as for `search`.
         """
-        bare = tree.unscored()
 
-        async def score(search: Search) -> None:
-            await search.score([node for node in bare.nodes if not node.open and node.weight > 0] if scored else [])
+        async def go_on(search: Search) -> None:
+            if scored:
+                await search.score([node for node in tree.nodes if not node.open and node.weight > 0])
+            await search.complete([search.root], n - search.root.children)
 
-        return await self._attempt(problem, bare, score, Budget(), None, scored=scored, priority=priority)
+        return await self._attempt(problem, tree, go_on, Budget(), None, scored=scored, priority=priority)
 
     async def _attempt(
         self,

@@ -1,8 +1,9 @@
-"""Pools that two verifiers judge are sampled once, and come to what they would have come to apart."""
+"""Pools that two verifiers judge are sampled once, and come to what they would have come to apart; and pools grow."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from outthink.runs.store import Store
 from outthink.study.carry_out import carry_out, run_folder
 from outthink.study.opening import open_study
 from outthink.study.recipe import parse_study_recipe
+from outthink.tree import Node, Tree
 
 GOOD = {"kind": "scripted", "noise": 0.1, "parameters": 50}
 BAD = {"kind": "scripted", "noise": 0.8, "parameters": 70}
@@ -105,8 +107,8 @@ def test_the_same_command_goes_on_where_only_one_verifier_was_known(tmp_path: Pa
     assert all(result.began == result.ended for unit, result in pools(tmp_path, "scripted+good"))
 
 
-def pools(folder: Path, label: str) -> list[tuple[Unit, Result]]:
-    return [(unit, result) for unit, result in results(folder, label).items() if unit.strategy == "sample-4"]
+def pools(folder: Path, label: str, n: int = 4) -> list[tuple[Unit, Result]]:
+    return [(unit, result) for unit, result in results(folder, label).items() if unit.strategy == f"sample-{n}"]
 
 
 @pytest.mark.parametrize(
@@ -141,3 +143,73 @@ def test_a_verifier_that_fails_fails_what_was_shared(tmp_path: Path) -> None:
     made(tmp_path, verifiers={"good": GOOD, "bad": {**BAD, "nan_rate": 1.0}})
     failed = [result for _, result in pools(tmp_path, "scripted+bad")]
     assert failed and all("VerifierError" in (result.error or "") and not result.verdicts for result in failed)
+
+
+def test_a_pool_that_is_to_be_larger_gets_what_it_lacks(tmp_path: Path, written: list[int]) -> None:
+    made(tmp_path, verifiers={"good": GOOD})
+    small = trees(tmp_path, "scripted+good", "sample-4")
+    written.clear()
+    made(tmp_path, verifiers={"good": GOOD}, budgets=[2, 4, 16])
+
+    grown = trees(tmp_path, "scripted+good", "sample-16")
+    assert [n for n in written if n > 4] == [12] * POOLS
+    for unit, tree in grown.items():
+        before = small[replace(unit, strategy="sample-4")]
+        mine, added = tree.nodes[: len(before.nodes)], tree.nodes[len(before.nodes) :]
+        assert [content(node) for node in mine[1:]] == [content(node) for node in before.nodes[1:]]
+        assert sorted(node.ordinal for node in added if node.parent == 0) == list(range(4, 16))
+        assert all(node.score is not None for node in tree.leaves)
+        # What came later is told to have come later.
+        assert min(node.began for node in added) >= max(node.scored or 0 for node in before.nodes)
+        assert tree.cost.engine.generated_tokens == sum(map(tree.tokens, tree.nodes[1:]))
+
+
+def test_it_comes_to_the_answers_of_all_its_solutions(tmp_path: Path) -> None:
+    made(tmp_path, verifiers={"good": GOOD})
+    made(tmp_path, verifiers={"good": GOOD}, budgets=[2, 4, 64])
+    grown = pools(tmp_path, "scripted+good", 64)
+    at_once = dict(pools(made(tmp_path / "apart", verifiers={"good": GOOD}, budgets=[64]), "scripted+good", 64))
+
+    # Other solutions of the same engine, so many that their majority is the same.
+    for unit, result in grown:
+        mine, other = ({v.selection: v.answer for v in each.verdicts} for each in (result, at_once[unit]))
+        assert mine["majority"] == other["majority"] and result.digest != at_once[unit].digest
+    assert all(result.began == result.ended for _, result in grown)
+
+
+def test_two_verifiers_grow_one_pool(tmp_path: Path, written: list[int]) -> None:
+    made(tmp_path)
+    written.clear()
+    made(tmp_path, budgets=[2, 4, 16])
+
+    assert [n for n in written if n > 4] == [12] * POOLS
+    good, bad = (trees(tmp_path, f"scripted+{name}", "sample-16") for name in ("good", "bad"))
+    for unit, tree in good.items():
+        assert [node.text for node in tree.nodes] == [node.text for node in bad[unit].nodes]
+        assert [node.score for node in tree.nodes] != [node.score for node in bad[unit].nodes]
+
+
+def test_solutions_that_had_no_scores_get_them_when_they_are_wanted(tmp_path: Path) -> None:
+    made(tmp_path, strategies=[{"kind": "sample", "select": "majority"}])
+    made(tmp_path, strategies=[{"kind": "sample", "select": "weighted"}], budgets=[16])
+    grown = trees(tmp_path, "scripted+good", "sample-16")
+    assert len(grown) == POOLS
+    assert not any(tree.path(leaf).unscored for tree in grown.values() for leaf in tree.leaves)
+
+
+def test_a_pool_with_limits_of_its_own_is_sampled_anew(tmp_path: Path, written: list[int]) -> None:
+    limited = {"kind": "sample", "select": "majority", "budget": {"tokens": 10**6}}
+    made(tmp_path, verifiers={"good": GOOD}, strategies=[limited])
+    written.clear()
+    made(tmp_path, verifiers={"good": GOOD}, strategies=[limited], budgets=[16])
+    # What is metered is asked for one by one.
+    assert sum(written) == 16 * POOLS
+
+
+def trees(folder: Path, label: str, strategy: str) -> dict[Unit, Tree]:
+    with Store.read(run_folder(folder, label)) as store:
+        return {unit: store.tree(unit) for unit in store.done() if unit.strategy == strategy}
+
+
+def content(node: Node) -> tuple[object, ...]:
+    return node.parent, node.ordinal, node.text, node.finish, node.score

@@ -33,8 +33,8 @@ async def carry_out(
     """Carry out what the folder does not hold yet.
 
     All runs are checked before the first one begins. They take turns, so there is one engine and one verifier at a
-    time; a pool that one has sampled is only scored for others with the same engine (`sharing.py`). Cancelling loses
-    only what was under way.
+    time; what is there of a pool is not sampled again, whether it grows or has another verifier (`sharing.py`).
+    Cancelling loses only what was under way.
 
     Args:
         study: what to do. With further budgets, strategies, seeds, engines or verifiers, only these are carried out.
@@ -56,7 +56,7 @@ async def carry_out(
     for label, recipe in study.runs.items():
         try:
             others = [(other, run_folder(folder, name)) for name, other in study.runs.items() if name != label]
-            with shared(recipe, others) as work:
+            with shared(recipe, run_folder(folder, label), others) as work:
                 await run(recipe, run_folder(folder, label), whole.watch(label), retry_failed=retry_failed, unit=work)
         except OutthinkError as error:
             # A model that is missing or gone: the others may have better luck.
