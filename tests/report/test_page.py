@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -14,6 +15,7 @@ from browsing import METHODS, TABS, Visit, grown, outcome_of, visiting
 from reported import LARGER, carry_out, make, unpacked
 
 from outthink.report.packing import pack_search
+from outthink.report.style import COLOURS
 from outthink.study.outcomes import Solved
 from outthink.tree import Tree
 
@@ -378,6 +380,31 @@ def test_words_stand_out_and_controls_have_names(opened: Open, scheme: str) -> N
                 visit.page.locator(".path li").first.wait_for()
             assert visit.page.evaluate(audit("nameless")) == []
             assert visit.page.evaluate(audit("pale")) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_twenty_strategies_have_a_colour_each(opened: Open, made: dict[str, Any], scheme: str) -> None:
+    sample = next(number for number, each in enumerate(made["methods"]) if each["strategy"] == "sample")
+    methods = [{**made["methods"][sample], "strategy": f"s{place}", "name": f"s{place}"} for place in range(20)]
+    mine = [point for point in made["points"] if point["method"] == sample]
+    points = [{**point, "method": place} for place in range(20) for point in mine]
+    drawn = changed(made, methods=methods, points=points, shown=[*range(20)], policies=[], comparisons=[], costs=[])
+    with opened(drawn, scheme=scheme) as visit:
+        seen = visit.page.evaluate(
+            """() => [...document.querySelectorAll(".legend .swatch line")].map((line) => {
+                const canvas = document.createElement("canvas").getContext("2d");
+                canvas.fillStyle = getComputedStyle(line).stroke;
+                canvas.fillRect(0, 0, 1, 1);
+                return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+            })"""
+        )
+    assert len(seen) == 20
+    for place, colour in enumerate(seen):
+        others = seen[:place] + seen[place + 1 :]
+        assert min(math.dist(colour, other) for other in others) > 20
+        if scheme == "light":
+            # As in print.
+            assert colour == pytest.approx(list(bytes.fromhex(COLOURS[place][1:])), abs=1.5)
 
 
 def audit(name: str) -> str:

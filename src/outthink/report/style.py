@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ACCENT", "INK", "MUTED", "PARTS", "RIGHT", "STYLE", "WRONG", "amount", "look"]
+__all__ = ["ACCENT", "COLOURS", "INK", "MUTED", "PARTS", "RIGHT", "STYLE", "WRONG", "amount", "look"]
 
 INK, MUTED, ACCENT = "#1e1c18", "#6a655b", "#2563b5"
 RIGHT, WRONG = "#1a7f5a", "#c2410c"
 
-COLOURS = (
+_BRIGHT = (
     "#2f74c8",
     "#d2670b",
     "#1f8f5f",
@@ -23,6 +23,16 @@ COLOURS = (
     "#96643c",
     "#5d6b7c",
 )
+
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    """A colour with a share of another in it."""
+    parts = zip(bytes.fromhex(colour[1:]), bytes.fromhex(other[1:]), strict=True)
+    return "#" + bytes(round(own + share * (its - own)) for own, its in parts).hex()
+
+
+COLOURS = (*_BRIGHT, *(_mixed(each, INK, 0.45) for each in _BRIGHT))
+"""Of strategies; the second ten are the first ten, darker."""
 
 PARTS = {
     "prompt computed": "#8fb3de",

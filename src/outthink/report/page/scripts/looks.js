@@ -1,7 +1,7 @@
 // What stands for what: a colour for a strategy, a dash and a mark for a selection, a colour for a score.
 
 const SERIES = [...new Set(report.methods.filter((method) => !isGreedy(method)).map(seriesOf))];
-const COLOURS = 10;
+const COLOURS = 20;
 
 const SELECTIONS = {
   majority: { dash: "7 4", symbol: "circle" },
