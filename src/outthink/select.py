@@ -164,12 +164,17 @@ def weighted(candidates: Sequence[Candidate]) -> Choice:
     """
     ballots = _scored_ballots(candidates, "weighted")
     return _choose(
-        # What is equal but for how decimal fractions are rounded is a tie.
         ballots,
         candidates,
-        rank=lambda ballot: (round(ballot.total, 12), ballot.votes),
+        rank=lambda ballot: (_rounded(ballot.total), ballot.votes),
         count=lambda ballot: ballot.total,
     )
+
+
+def _rounded(total: float) -> float:
+    """To twelve digits, however small it is: what is equal but for how decimal fractions are rounded is a tie."""
+    mantissa, exponent = math.frexp(total)
+    return math.ldexp(round(mantissa, 12), exponent)
 
 
 def best_of_majority(candidates: Sequence[Candidate]) -> Choice:

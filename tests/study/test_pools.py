@@ -57,6 +57,7 @@ def test_best_is_exact_where_right_and_wrong_do_not_tie(pool: list[Solution], k:
 @settings(deadline=None)
 @given(pool=pools)
 @example(pool=[("7", 0.5), ("7", 0.5), ("7", 0.9), ("12", 0.1), ("12", 0.9), ("12", 0.9)])
+@example(pool=[("7", 1e-14), ("7", 1e-14), ("12", 1e-13)])
 def test_every_subset_is_chosen_from_as_outthink_selects(select: Select, pool: list[Solution]) -> None:
     made = ballots([key for key, _ in pool], [key == RIGHT for key, _ in pool], [score for _, score in pool])
     for k in range(1, len(pool) + 1):

@@ -115,6 +115,9 @@ def chosen_right(pool: Ballots, members: NDArray[np.int64], selection: Select) -
     if selection == "weighted":
         totals[:] = 0.0
         np.add.at(totals, places, scores[heard])
+        # Sums of the same scores in another order are equal but for rounding, however small they are.
+        mantissas, exponents = np.frexp(totals)
+        totals = np.ldexp(mantissas.round(12), exponents)
     elif selection != "majority":
         np.maximum.at(highest, places, scores[heard])
         totals = highest
@@ -122,8 +125,6 @@ def chosen_right(pool: Ballots, members: NDArray[np.int64], selection: Select) -
         needed = np.minimum(FREQUENT * votes.sum(axis=1), votes.max(axis=1))
         totals = np.where(votes >= needed[:, None], totals, -np.inf)
     totals = np.where(votes > 0, totals, -np.inf)
-    # Sums of the same scores in another order are equal but for rounding.
-    totals = totals.round(12)
     # Among equal totals the most votes, then the first key: argmax takes the first.
     tied = totals == totals.max(axis=1, keepdims=True)
     winner = np.where(tied, votes, -1.0).argmax(axis=1)
