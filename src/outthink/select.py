@@ -15,6 +15,7 @@ from typing import Literal
 from outthink.errors import UsageError
 
 __all__ = [
+    "DIGITS",
     "FREQUENT",
     "NEEDS_SCORES",
     "SELECTIONS",
@@ -36,6 +37,9 @@ Select = Literal["majority", "best", "weighted", "best-of-majority"]
 
 FREQUENT = 0.15
 """The share of the votes from which on an answer is frequent, for `best_of_majority`."""
+
+DIGITS = 12
+"""To which sums of scores are told apart: those that differ only in how decimal fractions are rounded are tied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +176,9 @@ def weighted(candidates: Sequence[Candidate]) -> Choice:
 
 
 def _rounded(total: float) -> float:
-    """To twelve digits, however small it is: what is equal but for how decimal fractions are rounded is a tie."""
+    """To `DIGITS`, however small it is."""
     mantissa, exponent = math.frexp(total)
-    return math.ldexp(round(mantissa, 12), exponent)
+    return math.ldexp(round(mantissa, DIGITS), exponent)
 
 
 def best_of_majority(candidates: Sequence[Candidate]) -> Choice:

@@ -25,13 +25,13 @@ _BRIGHT = (
 )
 
 
-def _mixed(colour: str, other: str, share: float) -> str:
-    """A colour with a share of another in it."""
-    parts = zip(bytes.fromhex(colour[1:]), bytes.fromhex(other[1:]), strict=True)
-    return "#" + bytes(round(own + share * (its - own)) for own, its in parts).hex()
+def _darker(colour: str) -> str:
+    """The colour with 45 % ink in it."""
+    parts = zip(bytes.fromhex(colour[1:]), bytes.fromhex(INK[1:]), strict=True)
+    return "#" + bytes(round(0.55 * own + 0.45 * ink) for own, ink in parts).hex()
 
 
-COLOURS = (*_BRIGHT, *(_mixed(each, INK, 0.45) for each in _BRIGHT))
+COLOURS = (*_BRIGHT, *map(_darker, _BRIGHT))
 """Of strategies; the second ten are the first ten, darker."""
 
 PARTS = {

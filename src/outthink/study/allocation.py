@@ -145,9 +145,10 @@ def allocation(
     counts = np.zeros(pilots.shape, dtype=np.int64)
     for left_out in folds(len(difficulty.ease), count):
         learned = _learn(difficulty, rates, ~left_out, most)
+        levels = difficulty.levels(learned.edges)
         for seed in range(pilots.shape[1]):
             batch = np.flatnonzero(left_out & known[:, seed])
-            worth = learned.worth(difficulty.levels(learned.edges)[batch, seed], most)
+            worth = learned.worth(levels[batch, seed], most)
             counts[batch, seed] = allocate(worth, each * len(batch), pilots.count)
     learned = _learn(difficulty, rates, np.full(len(rates), True), most)
     accuracy, uniform, gain = _counted(pilots, method, each, counts)

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from outthink.select import FREQUENT, Select
+from outthink.select import DIGITS, FREQUENT, Select
 
 __all__ = ["SUBSETS", "Ballots", "ballots", "chance", "chosen_right", "pass_at", "powers"]
 
@@ -115,9 +115,8 @@ def chosen_right(pool: Ballots, members: NDArray[np.int64], selection: Select) -
     if selection == "weighted":
         totals[:] = 0.0
         np.add.at(totals, places, scores[heard])
-        # Sums of the same scores in another order are equal but for rounding, however small they are.
         mantissas, exponents = np.frexp(totals)
-        totals = np.ldexp(mantissas.round(12), exponents)
+        totals = np.ldexp(mantissas.round(DIGITS), exponents)
     elif selection != "majority":
         np.maximum.at(highest, places, scores[heard])
         totals = highest

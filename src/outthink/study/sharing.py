@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
+from operator import itemgetter
 from pathlib import Path
 
 from outthink.budget import Budget
@@ -43,17 +45,20 @@ def shared(recipe: Recipe, folder: Path, others: Sequence[tuple[Recipe, Path]]) 
     """
     with ExitStack() as opened:
         places = [folder, *(place for other, place in others if other.engine == recipe.engine)]
-        shelves = [
-            _Shelf.of(opened.enter_context(Store.read(place)), own=place == folder)
-            for place in places
-            if (place / "run.db").is_file()
-        ]
+
+        @cache
+        def shelves() -> list[_Shelf]:
+            return [
+                _Shelf.of(opened.enter_context(Store.read(place)), own=place == folder)
+                for place in places
+                if (place / "run.db").is_file()
+            ]
 
         async def work(
             solver: Solver, entry: StrategyEntry, seed: int, problem: Problem, priority: int
         ) -> tuple[Result, Attempt]:
             unit = Unit(entry.name, seed, problem.id)
-            tree = _written(shelves, entry, unit)
+            tree = _written(shelves(), entry, unit) if isinstance(entry.strategy, Pool) else None
             if tree is None:
                 return await searched(solver, entry, seed, problem, priority)
             n = entry.budget.samples or entry.strategy.samples
@@ -66,7 +71,7 @@ def shared(recipe: Recipe, folder: Path, others: Sequence[tuple[Recipe, Path]]) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shelf:
-    """What a run had found before this sitting.
+    """What a run had found when its pools were first asked for.
 
     Args:
         store: of the run.
@@ -87,21 +92,23 @@ class _Shelf:
         done = {result.unit for result in store.results() if result.error is None}
         return cls(store=store, own=own, entries=entries, done=done)
 
-    def pools(self, entry: StrategyEntry, unit: Unit) -> Iterator[Tree]:
-        """Pools of this problem, seed and strategy, none of them larger than is asked for."""
+    def beginnings(self, entry: StrategyEntry, unit: Unit) -> Iterator[tuple[int, _Shelf, Unit]]:
+        """Pools of this problem, seed and strategy, none of them larger than is asked for: how large, and where."""
         for known in self.entries:
             mine = replace(unit, strategy=known.name)
             if mine in self.done and _begins(known, entry):
-                tree = self.store.tree(mine)
-                yield tree if self.own else tree.unscored()
+                yield known.strategy.samples, self, mine
 
 
 def _written(shelves: Sequence[_Shelf], entry: StrategyEntry, unit: Unit) -> Tree | None:
     """The largest pool that can be gone on with; of those as large the run's own, which has its scores."""
-    if not isinstance(entry.strategy, Pool):
+    found = (each for shelf in shelves for each in shelf.beginnings(entry, unit))
+    largest = max(found, key=itemgetter(0), default=None)
+    if largest is None:
         return None
-    pools = (tree for shelf in shelves for tree in shelf.pools(entry, unit))
-    return max(pools, key=lambda tree: tree.root.children, default=None)
+    _, shelf, mine = largest
+    tree = shelf.store.tree(mine)
+    return tree if shelf.own else tree.unscored()
 
 
 def _begins(known: StrategyEntry, entry: StrategyEntry) -> bool:
