@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import gguf
 import numpy as np
 import pytest
 
@@ -11,7 +12,6 @@ from outthink import adapter
 from outthink.adapter import export_adapter, permute, read_adapter, unpermute
 from outthink.errors import UsageError
 
-gguf = pytest.importorskip("gguf", reason="gguf is not installed: it comes with outthink[transformers]")
 safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed: outthink[transformers]")
 
 HEADS, KV_HEADS, HEAD_SIZE, RANK, HIDDEN, INNER = 4, 2, 6, 3, 24, 40
@@ -165,8 +165,8 @@ def test_a_destination_that_cannot_be_written_is_named(tmp_path, base, weights):
 
 def test_a_missing_package_names_the_extra(tmp_path, base, weights, monkeypatch):
     folder = save(tmp_path / "peft", weights)
-    monkeypatch.setitem(sys.modules, "gguf", None)
-    with pytest.raises(UsageError, match=r'package gguf: pip install "outthink\[transformers\]"'):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(UsageError, match=r'package safetensors: pip install "outthink\[transformers\]"'):
         export_adapter(folder, tmp_path / "adapter.gguf", base=base)
 
 

@@ -43,13 +43,14 @@ def export_adapter(folder: Path, destination: Path, *, base: Path) -> None:
 
     Raises:
         UsageError: The folder holds no plain LoRA adapter for the linear layers of this llama model, or the
-            packages `gguf` and `safetensors` are missing.
+            package `safetensors` is missing.
     """
     try:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError as error:
-        raise _missing(error) from error
+        message = f'adapters need the package {error.name}: pip install "outthink[transformers]"'
+        raise UsageError(message) from error
     config = _config(folder)
     try:
         weights = load_file(folder / _WEIGHTS)
@@ -92,41 +93,57 @@ def read_adapter(path: Path, *, base: Path) -> dict[str, np.ndarray]:
         For each layer, such as `model.layers.0.mlp.up_proj`, a matrix of its weight's shape.
 
     Raises:
-        UsageError: it is no such adapter, or the package `gguf` is missing.
+        UsageError: it is no such adapter.
     """
-    model, file = _opened(base, "a GGUF model"), _opened(path, "an adapter")
-    heads, alpha = _heads(model, base), file.fields.get("adapter.lora.alpha")
-    tensors = {tensor.name: tensor.data.astype("float32") for tensor in file.tensors}
+    heads = _heads(_opened(base, "a GGUF model"), base)
     layers = {ours: theirs for theirs, ours in _TENSORS.items()}
-    changes = {}
-    for name in sorted({each.removesuffix(".lora_a").removesuffix(".lora_b") for each in tensors}):
-        found = _LLAMA_CPP_NAME.fullmatch(name)
-        down, up = tensors.get(f"{name}.lora_a"), tensors.get(f"{name}.lora_b")
-        if not found or found[2] not in layers or down is None or up is None or alpha is None:
-            raise UsageError(f"{path}: {name!r} is nothing that a LoRA adapter of a llama model has")
-        kind, change = found[2], float(alpha.contents()) / len(down) * up @ down
+    found = {}
+    for name, change in changes(path).items():
+        place = _LLAMA_CPP_NAME.fullmatch(name)
+        if not place or place[2] not in layers:
+            raise _unknown(path, name)
+        kind = place[2]
         if kind in heads:
             if len(change) % (2 * heads[kind]):
                 raise UsageError(f"{path}: {name!r} has {len(change)} rows, which are no {heads[kind]} heads of {base}")
             change = unpermute(change, heads[kind])
-        changes[f"model.layers.{found[1]}.{layers[kind]}"] = change
-    return changes
+        found[f"model.layers.{place[1]}.{layers[kind]}"] = change
+    return found
+
+
+def changes(path: Path) -> dict[str, np.ndarray]:
+    """What a llama.cpp adapter adds to the weights of its model, by llama.cpp's names and in its order of rows.
+
+    Args:
+        path: a LoRA adapter in GGUF format.
+
+    Raises:
+        UsageError: it is no such adapter.
+    """
+    file = _opened(path, "an adapter")
+    alpha = file.fields.get("adapter.lora.alpha")
+    tensors = {tensor.name: tensor.data.astype("float32") for tensor in file.tensors}
+    found = {}
+    for name in sorted({each.removesuffix(".lora_a").removesuffix(".lora_b") for each in tensors}):
+        down, up = tensors.get(f"{name}.lora_a"), tensors.get(f"{name}.lora_b")
+        if down is None or up is None or alpha is None:
+            raise _unknown(path, name)
+        found[name] = float(alpha.contents()) / len(down) * up @ down
+    return found
+
+
+def _unknown(path: Path, name: str) -> UsageError:
+    return UsageError(f"{path}: {name!r} is nothing that a LoRA adapter of a llama model has")
 
 
 def _opened(path: Path, kind: str) -> GGUFReader:
-    try:
-        from gguf import GGUFReader
-    except ImportError as error:
-        raise _missing(error) from error
+    from gguf import GGUFReader
+
     try:
         return GGUFReader(path)
     # An empty file is an IndexError to the reader.
     except (OSError, ValueError, IndexError) as error:
         raise UsageError(f"{path}: cannot be read as {kind}: {error}") from error
-
-
-def _missing(error: ImportError) -> UsageError:
-    return UsageError(f'adapters need the package {error.name}: pip install "outthink[transformers]"')
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -34,6 +34,8 @@ verifier: rules
 sampling: {max_step_tokens: 48, max_tokens: 160}
 strategies:
   - {kind: beam, n: 4, width: 2}
+# Each sitting waits for the first result, which comes the sooner the fewer problems share the slots.
+in_flight: 2
 """
 
 

@@ -23,7 +23,8 @@ from outthink.engines.llamacpp_requests import choice, chosen, completion
 from outthink.engines.slots import Slots
 from outthink.engines.stream import Stream
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
-from outthink.models import DEFAULT_MODEL, ModelFiles, resolve
+from outthink.merged import merged
+from outthink.models import BUILT_IN, DEFAULT_MODEL, ModelFiles, resolve
 from outthink.shape import Shape, shape_of_gguf
 from outthink.tree import Message, Path
 
@@ -75,7 +76,7 @@ class LlamaCpp:
         """
         import httpx
 
-        found = await asyncio.to_thread(resolve, self._model, self._adapter)
+        found = await asyncio.to_thread(self._files)
         self._server = await asyncio.to_thread(self._load, found)
         # Prompts are templated and tokenised over loopback, where llama.cpp offers that; nothing is kept alive, since
         # its server drops idle connections without a word.
@@ -155,6 +156,14 @@ class LlamaCpp:
         """The model's size."""
         return self.shape.parameters if self.shape is not None else 0
 
+    def _files(self) -> ModelFiles:
+        found = resolve(self._model, self._adapter)
+        if self._adapter is None and found.adapter is not None:
+            # An adapter that ships never changes, so that it is worth the room.
+            whole = merged(found.weights, found.adapter, BUILT_IN[self._model].numbers)
+            return ModelFiles(weights=whole, adapter=None)
+        return found
+
     def _load(self, found: ModelFiles) -> Any:
         import xllamacpp
 
@@ -209,7 +218,7 @@ class LlamaCpp:
 
     def _in_thread(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
         if self._pool is None:
-            raise EngineError("the engine is not open; use `async with` or call open() first")
+            raise EngineError("the engine is not open: await its open() first")
         return asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def _tokens(self, text: str, *, add_special: bool) -> list[int]:
@@ -226,7 +235,7 @@ class LlamaCpp:
 
     async def _post(self, path: str, body: dict[str, Any]) -> Any:
         if self._http is None:
-            raise EngineError("the engine is not open; use `async with` or call open() first")
+            raise EngineError("the engine is not open: await its open() first")
         reply = await self._http.post(path, json=body)
         if reply.status_code != 200:
             raise EngineError(f"llama.cpp refused {path}: {reply.text[:500]}")

@@ -217,7 +217,7 @@ class OpenAI:
 
     def _open_fleet(self) -> Fleet:
         if self._fleet is None:
-            raise EngineError("the engine is not open; use `async with` or call open() first")
+            raise EngineError("the engine is not open: await its open() first")
         return self._fleet
 
     def _flops(self, tokens: int) -> float:

@@ -199,7 +199,7 @@ class Vllm:
     @property
     def _model(self) -> Model:
         if self._opened is None:
-            raise EngineError("the engine is not open; use `async with` or call open() first")
+            raise EngineError("the engine is not open: await its open() first")
         return self._opened
 
     def _arguments(self, on_cpu: bool) -> Mapping[str, Any]:

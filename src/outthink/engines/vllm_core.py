@@ -60,7 +60,7 @@ class VllmCore:
     def llm(self) -> Any:
         """The running `AsyncLLM`."""
         if self._llm is None:
-            raise EngineError("the engine is not open; use `async with` or call open() first")
+            raise EngineError("the engine is not open: await its open() first")
         return self._llm
 
     async def start(self) -> None:
