@@ -14,13 +14,12 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from importlib.resources import files
 
 from questions import QUESTIONS
 
 from outthink.engines import Request, Sampling
 from outthink.engines.llamacpp import LlamaCpp
-from outthink.models import BUILT_IN, DEFAULT_MODEL, fetch
+from outthink.models import DEFAULT_MODEL, resolve
 from outthink.tree import Path, Tree
 
 SIBLINGS, WRITTEN, READ, REPEATS = 8, 64, 400, 5
@@ -56,9 +55,8 @@ async def reading(engine: LlamaCpp, seed: int) -> float:
 
 async def compare(measure: Callable[[LlamaCpp, int], Awaitable[float]], model: str) -> None:
     """Measure both in turns, and print."""
-    built_in = BUILT_IN[model]
-    adapter = str(files("outthink") / "assets" / str(built_in.adapter))
-    beside = LlamaCpp(model=str(fetch(built_in.weights)), adapter=adapter, context=512)
+    found = resolve(model)
+    beside = LlamaCpp(model=str(found.weights), adapter=str(found.adapter), context=512)
     merged = LlamaCpp(model=model, context=512)
     speeds: dict[LlamaCpp, list[float]] = {beside: [], merged: []}
     for engine in speeds:

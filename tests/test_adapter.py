@@ -11,6 +11,7 @@ import pytest
 from outthink import adapter
 from outthink.adapter import export_adapter, permute, read_adapter, unpermute
 from outthink.errors import UsageError
+from outthink.gguf import write_out
 
 safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed: outthink[transformers]")
 
@@ -40,10 +41,7 @@ def write_model(path: Path, architecture: str) -> Path:
     writer.add_head_count_kv(KV_HEADS)
     for name, inputs, outputs in LAYERS.values():
         writer.add_tensor(f"blk.0.{name}.weight", np.zeros((outputs, inputs), np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_out(writer)
     return path
 
 

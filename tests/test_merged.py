@@ -1,4 +1,4 @@
-"""An adapter that ships is added to its model's weights once, and the engine cannot tell the difference."""
+"""An adapter that ships is added to its model's weights once, and the model says much the same."""
 
 import errno
 from pathlib import Path
@@ -8,11 +8,11 @@ import pytest
 from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
 from gguf.quants import dequantize, quantize
 
-from outthink import models
 from outthink.engines.llamacpp import LlamaCpp
 from outthink.errors import ModelNotFound, UsageError
+from outthink.gguf import write_out
 from outthink.merged import merged
-from outthink.models import BUILT_IN, DEFAULT_MODEL
+from outthink.models import DEFAULT_MODEL, resolve
 
 ROWS, COLUMNS, RANK = 96, 64, 4
 TOKENS = ["<s>", "Ġa", "é", "\n"]
@@ -29,10 +29,7 @@ def write(path: Path, architecture: str, tensors: dict[str, np.ndarray], *, alph
     for name, tensor in tensors.items():
         kind = GGMLQuantizationType.Q4_1 if name.endswith("packed") else GGMLQuantizationType.F32
         writer.add_tensor(name, quantize(tensor, kind), raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_out(writer)
     return path
 
 
@@ -131,9 +128,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
 
 @pytest.mark.model
 async def test_the_default_model_says_what_the_adapter_beside_its_weights_says(default_model: Path) -> None:
-    shipped = BUILT_IN[DEFAULT_MODEL].adapter
-    assert shipped is not None
-    beside = LlamaCpp(model=str(default_model), adapter=str(Path(models.__file__).parent / "assets" / shipped))
+    beside = LlamaCpp(model=str(default_model), adapter=str(resolve(DEFAULT_MODEL).adapter))
     told = []
     for engine in (LlamaCpp(), beside):
         await engine.open()

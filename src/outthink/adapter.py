@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outthink.errors import UsageError
+from outthink.gguf import write_out
 
 if TYPE_CHECKING:
     import numpy as np
@@ -205,7 +206,4 @@ def _write(destination: Path, *, alpha: float, tensors: dict[str, np.ndarray]) -
     writer.add_float32("adapter.lora.alpha", alpha)
     for name, tensor in tensors.items():
         writer.add_tensor(name, tensor.astype("float16"))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_out(writer)

@@ -1,4 +1,4 @@
-"""What a GGUF file says of its model: the fields of its header, and how large its tensors are. No weight is read.
+"""GGUF files: the fields of a header and how large the tensors are, read without any weight; and files written whole.
 
 The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
 """
@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import math
 import struct
+from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-__all__ = ["Gguf", "read_gguf"]
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
+
+__all__ = ["Gguf", "read_gguf", "write_out"]
 
 _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -42,6 +46,14 @@ def read_gguf(path: Path) -> Gguf:
             {_string(file): _value(file, _number(file, "I")) for _ in range(fields)},
             dict(_tensor(file) for _ in range(tensors)),
         )
+
+
+def write_out(writer: GGUFWriter) -> None:
+    """Write what a writer was given, and close its file, also if there is no room for it."""
+    with closing(writer):
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
 
 
 def _tensor(file: BinaryIO) -> tuple[str, int]:

@@ -10,13 +10,13 @@ import hashlib
 import logging
 import os
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outthink.adapter import changes
 from outthink.errors import ModelNotFound, UsageError
-from outthink.models import cache_folder
+from outthink.gguf import write_out
+from outthink.models import cached
 
 if TYPE_CHECKING:
     from gguf import GGUFReader, GGUFWriter
@@ -38,17 +38,12 @@ def merged(weights: Path, adapter: Path, numbers: str) -> Path:
         ModelNotFound: there is no room for it.
         UsageError: the adapter is for another model.
     """
-    from filelock import FileLock
-
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     version = hashlib.sha256(weights.name.encode() + adapter.read_bytes()).hexdigest()[:12]
-    path = folder / f"{adapter.stem}.{version}.{numbers}.gguf"
-    # Two processes that start together make it once. The name is only ever given to a whole file.
-    with FileLock(f"{path}.lock"):
+    # The name is only ever given to a whole file.
+    with cached(f"{adapter.stem}.{version}.{numbers}.gguf") as path:
         if not path.exists():
             _log.info("merging the adapter %s into its model, once: %s", adapter.stem, path)
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
                 try:
                     _write(Path(scratch) / path.name, weights, adapter, numbers)
                     os.replace(Path(scratch) / path.name, path)
@@ -79,10 +74,7 @@ def _write(destination: Path, weights: Path, adapter: Path, numbers: str) -> Non
         writer.add_tensor(tensor.name, quantize(weight, kind), raw_dtype=kind)
     if added:
         raise UsageError(f"{adapter}: has weights for {min(added)}, which {weights} has not; it is for another model")
-    with closing(writer):
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
+    write_out(writer)
 
 
 def _copy_fields(model: GGUFReader, writer: GGUFWriter) -> None:

