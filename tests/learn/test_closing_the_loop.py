@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from outthink.cli import main
-from outthink.learn.labels import read_labels
+from outthink.learn.labels import Labelled, read_labels
+from outthink.merged import merged
 from outthink.prompt import Prompt
 from outthink.runs import Store
 from outthink.tree import Tree
@@ -93,23 +94,41 @@ def test_a_policy_learns_what_it_found_itself(tmp_path: Path) -> None:
     assert (tmp_path / "policy" / "adapter.gguf").exists()
 
 
-async def test_the_same_reward_model_says_the_same_on_llamacpp_and_transformers(folder: Path) -> None:
+async def test_the_same_reward_model_says_the_same_on_llamacpp_and_transformers(
+    folder: Path, default_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained = folder / "prm"
-    engine = {"kind": "llamacpp", "adapter": str(trained / "adapter.gguf"), "context": 512}
-    on_llamacpp = Prm(model="smollm2-135m", family="plus-minus", backend={"kind": "generate", "engine": engine})
-    on_transformers = Prm(model=str(trained / "model"), backend={"kind": "transformers", "dtype": "float32"})
-    labelled = list(read_labels(folder / "label" / "labels.jsonl"))[:6]
-    prompt, said = Prompt(), []
-    for prm in (on_llamacpp, on_transformers):
-        await prm.open(None)  # type: ignore[arg-type]
-        trees = [Tree.written(each.question, each.steps, "\n\n", prompt.messages(each.question)) for each in labelled]
-        said.append([value for tree in trees for value in (await prm.score(tree.path(tree.nodes[-1]))).values])
-        await prm.close()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("OUTTHINK_CACHE", str(tmp_path))
+        whole = merged(default_model, trained / "adapter.gguf", "F16")
+    adapter = {"adapter": str(trained / "adapter.gguf")}
+    there, here, quantized = [
+        await _scores(prm, list(read_labels(folder / "label" / "labels.jsonl"))[:6])
+        for prm in (
+            Prm(model=str(trained / "model"), backend={"kind": "transformers", "dtype": "float32"}),
+            Prm(model=str(whole), family="plus-minus", backend=_on_llamacpp({})),
+            Prm(model="smollm2-135m", family="plus-minus", backend=_on_llamacpp(adapter)),
+        )
+    ]
 
-    differences = [abs(first - second) for first, second in zip(*said, strict=True)]
-    # llama.cpp computes on four-bit weights with eight-bit activations.
-    assert sum(differences) / len(differences) < 0.02
-    assert max(differences) < 0.1
+    assert max(there) - min(there) > 0.5, "it says something"
+    assert here == pytest.approx(there, abs=0.01)
+    # Beside an adapter the model has four bits, and is computed on eight: here 0.02 on average, and 0.04 at most.
+    assert quantized == pytest.approx(there, abs=0.1)
+
+
+def _on_llamacpp(options: dict[str, str]) -> dict[str, object]:
+    return {"kind": "generate", "engine": {"kind": "llamacpp", "context": 512, **options}}
+
+
+async def _scores(prm: Prm, labelled: list[Labelled]) -> list[float]:
+    prompt = Prompt()
+    trees = [Tree.written(each.question, each.steps, "\n\n", prompt.messages(each.question)) for each in labelled]
+    try:
+        await prm.open(None)  # type: ignore[arg-type]
+        return [value for tree in trees for value in (await prm.score(tree.path(tree.nodes[-1]))).values]
+    finally:
+        await prm.close()
 
 
 def test_a_verifier_is_evaluated_on_what_was_labelled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
