@@ -95,8 +95,12 @@ def test_it_is_made_once_for_each_adapter(tmp_path: Path, cache: Path, base: Pat
 @pytest.mark.parametrize(
     ("names", "columns", "message"),
     [
-        (("plain", "unknown"), COLUMNS, r"has weights for unknown, which .*base\.gguf has not"),
-        (("plain",), COLUMNS // 2, r"plain is \(96, 32\), and \(96, 64\) in .*base\.gguf"),
+        (
+            ("plain", "unknown"),
+            COLUMNS,
+            r"mine\.gguf: is for another model; unknown is \(96, 64\) here, and not there in",
+        ),
+        (("plain",), COLUMNS // 2, r"another model; plain is \(96, 32\) here, and \(96, 64\) in"),
     ],
 )
 def test_an_adapter_for_another_model_is_refused_and_leaves_nothing(

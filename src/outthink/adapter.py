@@ -88,39 +88,40 @@ def read_adapter(path: Path, *, base: Path) -> dict[str, np.ndarray]:
 
     Args:
         path: a LoRA adapter in GGUF format.
-        base: the GGUF file of the model it is for: heads are read from it.
+        base: the GGUF file of the model it is for: shapes and heads are read from it.
 
     Returns:
         For each layer, such as `model.layers.0.mlp.up_proj`, a matrix of its weight's shape.
 
     Raises:
-        UsageError: it is no such adapter.
+        UsageError: it is no such adapter, or for another model.
     """
-    heads = _heads(_opened(base, "a GGUF model"), base)
+    model = _opened(base, "a GGUF model")
+    heads = _heads(model, base)
     layers = {ours: theirs for theirs, ours in _TENSORS.items()}
     found = {}
-    for name, change in changes(path).items():
+    for name, change in changes(path, model).items():
         place = _LLAMA_CPP_NAME.fullmatch(name)
         if not place or place[2] not in layers:
             raise _unknown(path, name)
         kind = place[2]
-        if kind in heads:
-            if len(change) % (2 * heads[kind]):
-                raise UsageError(f"{path}: {name!r} has {len(change)} rows, which are no {heads[kind]} heads of {base}")
-            change = unpermute(change, heads[kind])
-        found[f"model.layers.{place[1]}.{layers[kind]}"] = change
+        matrix = unpermute(change, heads[kind]) if kind in heads else change
+        found[f"model.layers.{place[1]}.{layers[kind]}"] = matrix
     return found
 
 
-def changes(path: Path) -> dict[str, np.ndarray]:
+def changes(path: Path, model: GGUFReader) -> dict[str, np.ndarray]:
     """What a llama.cpp adapter adds to the weights of its model, by llama.cpp's names and in its order of rows.
 
     Args:
         path: a LoRA adapter in GGUF format.
+        model: what it is for.
 
     Raises:
-        UsageError: it is no such adapter.
+        UsageError: it is no such adapter, or for another model.
     """
+    # GGUF names the inputs first.
+    shapes = {tensor.name: tuple(int(size) for size in reversed(tensor.shape)) for tensor in model.tensors}
     file = _opened(path, "an adapter")
     alpha = file.fields.get("adapter.lora.alpha")
     tensors = {tensor.name: tensor.data.astype("float32") for tensor in file.tensors}
@@ -129,7 +130,11 @@ def changes(path: Path) -> dict[str, np.ndarray]:
         down, up = tensors.get(f"{name}.lora_a"), tensors.get(f"{name}.lora_b")
         if down is None or up is None or alpha is None:
             raise _unknown(path, name)
-        found[name] = float(alpha.contents()) / len(down) * up @ down
+        change = float(alpha.contents()) / len(down) * up @ down
+        if change.shape != shapes.get(name):
+            there = shapes.get(name, "not there")
+            raise UsageError(f"{path}: is for another model; {name} is {change.shape} here, and {there} in the model")
+        found[name] = change
     return found
 
 

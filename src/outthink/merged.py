@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outthink.adapter import changes
-from outthink.errors import ModelNotFound, UsageError
+from outthink.errors import ModelNotFound
 from outthink.gguf import write_out
 from outthink.models import cached
 
@@ -57,23 +57,19 @@ def _write(destination: Path, weights: Path, adapter: Path, numbers: str) -> Non
     from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
     from gguf.quants import dequantize, quantize
 
-    model, added, kind = GGUFReader(weights), changes(adapter), GGMLQuantizationType[numbers]
+    model, kind = GGUFReader(weights), GGMLQuantizationType[numbers]
+    added = changes(adapter, model)
     writer = GGUFWriter(destination, model.fields["general.architecture"].contents())
     _copy_fields(model, writer)
     for tensor in model.tensors:
-        change = added.pop(tensor.name, None)
+        change = added.get(tensor.name)
         # What is in full precision, norms above all, is not what takes time.
         if change is None and tensor.tensor_type in (kind, GGMLQuantizationType.F32):
             writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
             continue
         weight = dequantize(tensor.data, tensor.tensor_type)
-        if change is not None:
-            if weight.shape != change.shape:
-                raise UsageError(f"{adapter}: {tensor.name} is {change.shape}, and {weight.shape} in {weights}")
-            weight = weight + change
-        writer.add_tensor(tensor.name, quantize(weight, kind), raw_dtype=kind)
-    if added:
-        raise UsageError(f"{adapter}: has weights for {min(added)}, which {weights} has not; it is for another model")
+        whole = weight if change is None else weight + change
+        writer.add_tensor(tensor.name, quantize(whole, kind), raw_dtype=kind)
     write_out(writer)
 
 
