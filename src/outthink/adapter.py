@@ -100,7 +100,7 @@ def read_adapter(path: Path, *, base: Path) -> dict[str, np.ndarray]:
     heads = _heads(model, base)
     layers = {ours: theirs for theirs, ours in _TENSORS.items()}
     found = {}
-    for name, change in changes(path, model).items():
+    for name, change in changes(path, base, model).items():
         place = _LLAMA_CPP_NAME.fullmatch(name)
         if not place or place[2] not in layers:
             raise _unknown(path, name)
@@ -110,12 +110,13 @@ def read_adapter(path: Path, *, base: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def changes(path: Path, model: GGUFReader) -> dict[str, np.ndarray]:
+def changes(path: Path, base: Path, model: GGUFReader) -> dict[str, np.ndarray]:
     """What a llama.cpp adapter adds to the weights of its model, by llama.cpp's names and in its order of rows.
 
     Args:
         path: a LoRA adapter in GGUF format.
-        model: what it is for.
+        base: the GGUF file of the model it is for.
+        model: what is read of that file.
 
     Raises:
         UsageError: it is no such adapter, or for another model.
@@ -133,7 +134,7 @@ def changes(path: Path, model: GGUFReader) -> dict[str, np.ndarray]:
         change = float(alpha.contents()) / len(down) * up @ down
         if change.shape != shapes.get(name):
             there = shapes.get(name, "not there")
-            raise UsageError(f"{path}: is for another model; {name} is {change.shape} here, and {there} in the model")
+            raise UsageError(f"{path}: is for another model; {name} is {change.shape} here, and {there} in {base}")
         found[name] = change
     return found
 

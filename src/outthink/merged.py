@@ -58,7 +58,7 @@ def _write(destination: Path, weights: Path, adapter: Path, numbers: str) -> Non
     from gguf.quants import dequantize, quantize
 
     model, kind = GGUFReader(weights), GGMLQuantizationType[numbers]
-    added = changes(adapter, model)
+    added = changes(adapter, weights, model)
     writer = GGUFWriter(destination, model.fields["general.architecture"].contents())
     _copy_fields(model, writer)
     for tensor in model.tensors:

@@ -102,8 +102,9 @@ async def test_the_same_reward_model_says_the_same_on_llamacpp_and_transformers(
         elsewhere.setenv("OUTTHINK_CACHE", str(tmp_path))
         whole = merged(default_model, trained / "adapter.gguf", "F16")
     adapter = {"adapter": str(trained / "adapter.gguf")}
+    labelled = list(read_labels(folder / "label" / "labels.jsonl"))[:6]
     there, here, quantized = [
-        await _scores(prm, list(read_labels(folder / "label" / "labels.jsonl"))[:6])
+        await _scores(prm, labelled)
         for prm in (
             Prm(model=str(trained / "model"), backend={"kind": "transformers", "dtype": "float32"}),
             Prm(model=str(whole), family="plus-minus", backend=_on_llamacpp({})),
