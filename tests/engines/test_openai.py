@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import math
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,9 @@ from outthink.verifiers.scripted import Scripted
 QUESTION = "Is 2 + 2 = 4?"
 MESSAGES = [{"role": "user", "content": QUESTION}]
 ID_KINDS = ["vllm", "sglang"]
+# Shares of requests that fail, and seconds to wait for those that are left without an answer. Where none is, the wait is
+# long: on a busy machine, an imitation that shares this process's event loop may take a while.
+SOUND_AND_FAULTY = [(0.0, 30.0), (0.2, 0.3)]
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +43,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def opened(imitation: Imitation, **options: Any) -> AsyncIterator[OpenAI]:
-    engine = OpenAI(**{"url": imitation.url, "seeded": True, "timeout": 0.3, "patience": 20.0, **options})
+    engine = OpenAI(**{"url": imitation.url, "seeded": True, "timeout": 30.0, "patience": 20.0, **options})
     try:
         await engine.open()
         yield engine
@@ -133,9 +137,9 @@ async def test_whole_solutions_are_cut_where_single_steps_end(kind: str, gather:
 @pytest.mark.parametrize("kind", ID_KINDS)
 async def test_the_tree_is_the_same_whatever_fails_on_the_way_and_every_cost_is_on_a_bill(kind: str) -> None:
     digests = []
-    for fault_rate in (0.0, 0.2):
+    for fault_rate, timeout in SOUND_AND_FAULTY:
         server = Imitation(kind, fault_rate=0.0)
-        async with serving(server), opened(server) as engine:
+        async with serving(server), opened(server, timeout=timeout) as engine:
             server.fault_rate = fault_rate
             searches = [await new_search(engine, seed=seed) for seed in range(8)]
             await asyncio.gather(*(search.run(Beam(n=4, width=2)) for search in searches))
@@ -174,9 +178,9 @@ async def test_a_whole_solution_goes_on_after_a_break_from_its_last_step(kind: s
 @pytest.mark.parametrize("kind", ["chat", "completions"])
 async def test_text_mode_survives_the_same_faults(kind: str) -> None:
     texts = []
-    for fault_rate in (0.0, 0.2):
+    for fault_rate, timeout in SOUND_AND_FAULTY:
         server = Imitation(kind)
-        async with serving(server), opened(server) as engine:
+        async with serving(server), opened(server, timeout=timeout) as engine:
             server.fault_rate = fault_rate
             searches = [await new_search(engine, seed=seed) for seed in range(6)]
             await asyncio.gather(*(search.run(Beam(n=4, width=2, max_steps=4)) for search in searches))
@@ -285,7 +289,7 @@ async def test_priorities_are_sent_where_the_server_has_them() -> None:
 
 
 async def test_leaving_early_hangs_up_and_pays_for_what_was_heard() -> None:
-    async with serving(Imitation(endless=True)) as server, opened(server, timeout=30.0) as engine:
+    async with serving(Imitation(endless=True)) as server, opened(server) as engine:
         search = await new_search(engine)
         writing = asyncio.create_task(search.complete([search.root], 4))
         while not search.tree.nodes[1:]:
@@ -449,6 +453,21 @@ async def test_patience_ends_and_says_how_to_go_on(caplog: pytest.LogCaptureFixt
     await engine.close()
     with pytest.raises(EngineError, match="not open"):
         await engine.encode(MESSAGES)
+
+
+async def test_a_server_that_accepts_no_connection_is_said_to_give_no_answer() -> None:
+    with socket.socket() as listening, ExitStack() as queued:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        address = listening.getsockname()
+        for _ in range(4):  # As many as the system keeps waiting, and more.
+            waiting = queued.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        engine = OpenAI(url=f"http://127.0.0.1:{address[1]}", timeout=0.05, patience=0.05)
+        with pytest.raises(EngineDown, match="cannot be reached: no answer"):
+            await engine.open()
+        await engine.close()
 
 
 async def test_a_server_that_asks_for_more_patience_than_there_is_ends_the_run() -> None:

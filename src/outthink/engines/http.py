@@ -167,11 +167,11 @@ class Http:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise Fault(f"{self.url} cannot be reached: {error or 'no answer'}", away=True) from error
+            raise Fault(f"{self.url} cannot be reached: {str(error) or 'no answer'}", away=True) from error
         except httpx.TimeoutException as error:
             raise Fault(f"{self.url} was silent for {self._timeout:g} s") from error
         except httpx.TransportError as error:
-            raise Fault(f"{self.url} broke the connection: {error or type(error).__name__}") from error
+            raise Fault(f"{self.url} broke the connection: {str(error) or type(error).__name__}") from error
 
 
 def _message(text: str) -> str:
