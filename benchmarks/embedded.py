@@ -49,7 +49,7 @@ async def writing(engine: LlamaCpp, seed: int) -> float:
 async def reading(engine: LlamaCpp, seed: int) -> float:
     """Tokens read a second."""
     ids = random.Random(seed).choices(range(1000, 40000), k=READ)
-    _, usage = await engine.choose(ids, [1000, 1001])
+    _, usage = await engine.choose(ids, [READ - 1], [1000, 1001])
     return usage.scored_tokens / usage.seconds
 
 

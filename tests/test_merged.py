@@ -140,7 +140,7 @@ async def test_the_default_model_says_what_the_adapter_beside_its_weights_says(d
             prompt = await engine.encode([{"role": "user", "content": "Tom has 12 apples and buys 7. How many now?"}])
             ids = prompt + await engine.tokenize("Tom has 12 + 7 = ")
             digits = [(await engine.tokenize(str(digit)))[0] for digit in range(10)]
-            told.append((await engine.choose(ids, digits))[0])
+            told.extend((await engine.choose(ids, [len(ids) - 1], digits))[0])
         finally:
             await engine.close()
     merged_says, beside_says = np.exp(told)

@@ -205,7 +205,7 @@ async def test_the_trees_cost_is_the_engines_own_count_to_the_token(engine: Llam
 async def test_choosing_gives_probabilities_that_add_up(engine: LlamaCpp) -> None:
     ids = await engine.encode([{"role": "user", "content": "Is 2 + 2 = 4? Yes or No?"}])
     options = [(await engine.tokenize(word))[0] for word in ("Yes", "No")]
-    logprobs, usage = await engine.choose(ids, options)
+    (logprobs,), usage = await engine.choose(ids, [len(ids) - 1], options)
     assert sum(2.718281828**logprob for logprob in logprobs) == pytest.approx(1.0, abs=1e-3)
     assert all(-20 < logprob < 0 for logprob in logprobs)
     assert usage.calls == 1 and usage.scored_tokens > 0

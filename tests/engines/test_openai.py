@@ -30,8 +30,8 @@ from outthink.verifiers.scripted import Scripted
 QUESTION = "Is 2 + 2 = 4?"
 MESSAGES = [{"role": "user", "content": QUESTION}]
 ID_KINDS = ["vllm", "sglang"]
-# Shares of requests that fail, and seconds to wait for those that are left without an answer. Where none is, the wait is
-# long: on a busy machine, an imitation that shares this process's event loop may take a while.
+# Shares of requests that fail, and seconds to wait for those that are left without an answer. Where none is, the wait
+# is long: on a busy machine, an imitation that shares this process's event loop may take a while.
 SOUND_AND_FAULTY = [(0.0, 30.0), (0.2, 0.3)]
 
 

@@ -173,7 +173,7 @@ async def test_a_path_without_room_is_refused(engine: Vllm) -> None:
 async def test_choosing_gives_probabilities_that_add_up(engine: Vllm) -> None:
     ids = await engine.encode(MESSAGES)
     options = [(await engine.tokenize(word))[0] for word in ("Yes", "No")]
-    logprobs, usage = await engine.choose(ids, options)
+    (logprobs,), usage = await engine.choose(ids, [len(ids) - 1], options)
     assert sum(2.718281828**logprob for logprob in logprobs) == pytest.approx(1.0, abs=1e-3)
     assert usage.calls == 1 and usage.scored_tokens + usage.cached_tokens == len(ids)
 

@@ -45,13 +45,16 @@ class Critic(ScriptedEngine):
             self.usage += usage
             yield Step(sibling=0, ids=list(line.encode()), text=line, finish="step", usage=usage)
 
-    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
+    async def choose(
+        self, ids: Sequence[int], positions: Sequence[int], options: Sequence[int]
+    ) -> tuple[list[list[float]], Usage]:
+        assert list(positions) == [len(ids) - 1]
         self.read.append(bytes(ids).decode())
         self.options.add(bytes(options))
         good = 0.1 if "WRONG" in self.read[-1].rsplit("Paragraph", 1)[-1] else 0.8
         usage = Usage(scored_tokens=7, calls=1)
         self.usage += usage
-        return [math.log(good), math.log(1 - good)], usage
+        return [[math.log(good), math.log(1 - good)]], usage
 
 
 def path(*steps: str, finished: bool = True) -> Path:

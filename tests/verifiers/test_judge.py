@@ -21,12 +21,14 @@ class Opinionated(ScriptedEngine):
     async def tokenize(self, text: str) -> list[int]:
         return list(text.encode())
 
-    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
-        assert bytes(options) == b"YN"
+    async def choose(
+        self, ids: Sequence[int], positions: Sequence[int], options: Sequence[int]
+    ) -> tuple[list[list[float]], Usage]:
+        assert bytes(options) == b"YN" and list(positions) == [len(ids) - 1]
         content = bytes(ids).decode()
         self.asked.append(content)
         yes = 0.1 if "wrong" in content else 0.8
-        return [math.log(yes), math.log(1 - yes)], Usage(scored_tokens=10, calls=1)
+        return [[math.log(yes), math.log(1 - yes)]], Usage(scored_tokens=10, calls=1)
 
 
 async def test_each_step_is_asked_about_once_with_all_before_it(new_search: SearchFactory) -> None:

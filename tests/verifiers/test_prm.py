@@ -253,18 +253,15 @@ def test_the_backend_is_the_first_that_is_installed_and_can(
             scorer.pick_backend("auto", "owner/model", head)
 
 
-@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 4)])
-def test_a_built_in_reward_model_is_known_and_runs_beside_the_engine(
-    cores: int, threads: int, monkeypatch: pytest.MonkeyPatch
+def test_a_built_in_reward_model_is_known_and_runs_on_llamacpp_whatever_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On llama.cpp whatever else is installed, and on half of the cores, which the engine's threads wait on too."""
     monkeypatch.setitem(BUILT_IN, "checker", replace(BUILT_IN["smollm2-135m"], family="plus-minus"))
-    monkeypatch.setattr(scorer, "usable_cores", lambda: list(range(cores)))
     made: list[Mapping[str, object]] = []
     monkeypatch.setattr(scorer, "make_backend", made.append)
     monkeypatch.setattr(scorer, "find_spec", lambda name: name)
     assert make_verifier("prm:checker").aggregate == PROCESS["plus-minus"].aggregate
-    engine = {"kind": "llamacpp", "context": 512, "parallel": 8, "threads": threads}
+    engine = {"kind": "llamacpp", "context": 512, "parallel": 8}
     assert made == [{"kind": "generate", "engine": engine}]
     Prm(model="checker", backend="transformers")
     assert made[1:] == ["transformers"]

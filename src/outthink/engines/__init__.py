@@ -138,8 +138,15 @@ class Chooser(Protocol):
     async def tokenize(self, text: str) -> list[int]:
         """Token ids of a text as it stands: nothing is added, names of special tokens are recognised."""
 
-    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
-        """Log-probabilities of each option as the token after `ids`, normalised over the options.
+    async def choose(
+        self, ids: Sequence[int], positions: Sequence[int], options: Sequence[int]
+    ) -> tuple[list[list[float]], Usage]:
+        """Log-probabilities of each option as the token behind some positions, normalised over the options.
+
+        Args:
+            ids: a sequence.
+            positions: indices into `ids`, ascending.
+            options: token ids.
 
         Raises:
             EngineError: the engine failed.

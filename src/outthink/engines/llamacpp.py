@@ -18,10 +18,12 @@ from typing import Any
 from outthink.cores import usable_cores
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
+from outthink.engines.choices import at_each
 from outthink.engines.llamacpp_reader import LlamaCppReader
 from outthink.engines.llamacpp_requests import choice, chosen, completion
 from outthink.engines.slots import Slots
 from outthink.engines.stream import Stream
+from outthink.engines.turns import Turns
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
 from outthink.merged import merged
 from outthink.models import BUILT_IN, DEFAULT_MODEL, ModelFiles, resolve
@@ -64,6 +66,7 @@ class LlamaCpp:
         self._http: Any = None
         self._pool: ThreadPoolExecutor | None = None
         self._slots = Slots(parallel)
+        self._turns = Turns()
         self.shape: Shape | None = None
         self.room: int | None = context * parallel
         self.usage = Usage()
@@ -133,8 +136,14 @@ class LlamaCpp:
         """Token ids of a text, special tokens by their names."""
         return await self._tokens(text, add_special=False)
 
-    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
-        """Log-probabilities of the options as the next token, normalised over them."""
+    async def choose(
+        self, ids: Sequence[int], positions: Sequence[int], options: Sequence[int]
+    ) -> tuple[list[list[float]], Usage]:
+        """Log-probabilities of the options behind some positions, normalised over them."""
+        async with self._turns.take(ids):
+            return await at_each(ids, positions, lambda prefix: self._choose(prefix, options))
+
+    async def _choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
         body = choice(ids, options) | {"verbose": True}
         began = time.perf_counter()
         async with self._slots.hold(1, 0):

@@ -38,9 +38,11 @@ def choice(ids: Sequence[int], options: Sequence[int]) -> dict[str, Any]:
         "prompt": list(ids),
         "n_predict": 1,
         "temperature": 1.0,
-        "samplers": ["temperature"],
-        # The same bias on every option leaves their ratios alone and everything else without a chance.
+        # The same bias on every option leaves their ratios alone and everything else without a chance: to leave the rest
+        # out changes nothing, and saves a third of the time that a single token takes.
         "logit_bias": [[option, 50.0] for option in options],
+        "samplers": ["top_k", "temperature"],
+        "top_k": len(options),
         "n_probs": len(options),
         "post_sampling_probs": True,
         "cache_prompt": True,

@@ -12,6 +12,7 @@ from typing import Literal
 
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
+from outthink.engines.choices import at_each
 from outthink.engines.fleet import Endpoint, Fleet
 from outthink.engines.http import Http, Refused
 from outthink.engines.logprobs import normalised
@@ -154,12 +155,17 @@ class OpenAI:
         """
         return await self._open_fleet().run(0, lambda _, server: server.tokenize(text))
 
-    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
-        """Log-probabilities of the options as the next token, normalised over them.
+    async def choose(
+        self, ids: Sequence[int], positions: Sequence[int], options: Sequence[int]
+    ) -> tuple[list[list[float]], Usage]:
+        """Log-probabilities of the options behind some positions, normalised over them.
 
         Raises:
             UsageError: the engine runs in text mode.
         """
+        return await at_each(ids, positions, lambda prefix: self._choose(prefix, options))
+
+    async def _choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
         began = time.perf_counter()
 
         async def work(endpoint: Endpoint, server: Server) -> tuple[list[float], tuple[int, int]]:

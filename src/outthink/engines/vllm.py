@@ -17,6 +17,7 @@ from typing import Any
 
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
+from outthink.engines.choices import at_each
 from outthink.engines.logprobs import normalised
 from outthink.engines.vllm_core import VllmCore, gibibytes, last_output, shape_of_config
 from outthink.engines.vllm_sibling import Model, Sibling
@@ -164,8 +165,13 @@ class Vllm:
         """Token ids of a text, special tokens by their names."""
         return list(self._model.tokenizer.encode(text, add_special_tokens=False))
 
-    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
-        """Log-probabilities of the options as the next token, normalised over them."""
+    async def choose(
+        self, ids: Sequence[int], positions: Sequence[int], options: Sequence[int]
+    ) -> tuple[list[list[float]], Usage]:
+        """Log-probabilities of the options behind some positions, normalised over them."""
+        return await at_each(ids, positions, lambda prefix: self._choose(prefix, options))
+
+    async def _choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
         from vllm import SamplingParams
         from vllm.inputs.engine import tokens_input
 

@@ -191,7 +191,8 @@ class Generative:
         part = next((place for place, (a, b) in enumerate(zip(good, bad, strict=False)) if a != b), None)
         if part is None:
             raise UsageError("this model's tokens for the verdicts begin alike, so they cannot be told apart")
-        (yes, no), usage = await chooser.choose([*ids, *good[:part]], [good[part], bad[part]])
+        whole = [*ids, *good[:part]]
+        ((yes, no),), usage = await chooser.choose(whole, [len(whole) - 1], [good[part], bad[part]])
         bill.append(usage)
         score = 1.0 / (1.0 + math.exp(min(no - yes, 700.0)))
         return _Critique(text=text + self._format.words[score < 0.5] + self._format.tail, score=score)

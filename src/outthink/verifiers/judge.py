@@ -88,6 +88,6 @@ class Judge:
         content = f"Problem: {question}\n\nSolution:\n{solution.strip()}\n\n{_ASK[self._of]}"
         messages: list[Message] = [{"role": "user", "content": content}]
         ids = await self._engine.encode(messages)
-        (yes, no), usage = await cast(Chooser, self._engine).choose(ids, self._options)
+        ((yes, no),), usage = await cast(Chooser, self._engine).choose(ids, [len(ids) - 1], self._options)
         self.usage += usage
         return 1.0 / (1.0 + math.exp(no - yes)), usage

@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import Any
 
 from outthink.concurrency import gather
-from outthink.cores import usable_cores
 from outthink.cost import Usage
 from outthink.errors import UsageError
 from outthink.models import BUILT_IN
@@ -113,11 +112,7 @@ def pick_backend(spec: str | Mapping[str, Any], model: str, head: Head) -> Backe
     if spec != "auto":
         return make_backend(spec)
     if model in BUILT_IN:
-        # Threads of llama.cpp wait for each other busily. The engine that writes has one on each core; were there as
-        # many of these, either would wait for threads that the other keeps from running.
-        threads = max(1, len(usable_cores()) // 2)
-        engine = {"kind": "llamacpp", "context": 512, "parallel": 8, "threads": threads}
-        return make_backend({"kind": "generate", "engine": engine})
+        return make_backend({"kind": "generate", "engine": {"kind": "llamacpp", "context": 512, "parallel": 8}})
     if find_spec("vllm") is not None and not isinstance(head, Ratio):
         return make_backend("vllm")
     if find_spec("torch") is not None and find_spec("transformers") is not None:

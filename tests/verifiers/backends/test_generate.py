@@ -1,4 +1,3 @@
-import asyncio
 import math
 from collections.abc import Sequence
 from importlib.resources import files
@@ -6,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from outthink.concurrency import gather
 from outthink.cost import Usage
 from outthink.engines.scripted import Scripted as ScriptedEngine
 from outthink.errors import ContextTooSmall, EngineError, RecipeError, UsageError, VerifierError
@@ -29,7 +29,6 @@ class Chooser(ScriptedEngine):
         super().__init__()
         self.model = model
         self.limit = limit
-        self.under_way = 0
 
     async def open(self) -> None:
         self.opened += 1
@@ -43,18 +42,17 @@ class Chooser(ScriptedEngine):
     async def encode(self, messages: Sequence[Message]) -> list[int]:
         return list(map(ord, "".join(f"[{each['role']}]{each['content']}" for each in messages) + "[assistant]"))
 
-    async def choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:
+    async def choose(
+        self, ids: Sequence[int], positions: Sequence[int], options: Sequence[int]
+    ) -> tuple[list[list[float]], Usage]:
         assert list(options) == [GOOD, BAD]
-        assert self.under_way == 0, "a longer prefix is asked for when what it continues is cached"
-        self.under_way += 1
-        await asyncio.sleep(0)
-        self.under_way -= 1
         if len(ids) > self.limit:
             raise ContextTooSmall("the path has too many tokens")
         if ids[-1] == 0:
             raise EngineError("it broke")
-        good = 1 - 1 / len(ids)
-        return [math.log(good), math.log(1 - good)], Usage(scored_tokens=len(ids), calls=1)
+        good = [1 - 1 / (at + 1) for at in positions]
+        usage = Usage(scored_tokens=positions[-1] + 1, calls=len(positions))
+        return [[math.log(each), math.log(1 - each)] for each in good], usage
 
 
 @pytest.fixture
@@ -77,7 +75,7 @@ async def test_one_choice_for_each_position(made: list[Chooser]) -> None:
     assert engine.model == "model.gguf" and engine.opened == 1
     reading = await backend.read([1] * 10, [3, 9])
     assert [Pair(good=GOOD, bad=BAD).score(row) for row in reading.rows] == pytest.approx([0.75, 0.9])
-    assert reading.usage == backend.usage == Usage(scored_tokens=14, calls=2)
+    assert reading.usage == backend.usage == Usage(scored_tokens=10, calls=2)
     await backend.close()
     await backend.close()
     assert engine.closed == 1
@@ -90,7 +88,7 @@ async def test_a_family_of_token_pairs_scores_steps_through_it(made: list[Choose
     scores = await prm.score(tree.path(tree.nodes[-1]))
     ends = [len("[user]Q A[assistant]"), len("[user]Q A[assistant]+[user]B[assistant]")]
     assert scores.values == pytest.approx([1 - 1 / end for end in ends])
-    assert scores.usage == prm.usage == Usage(scored_tokens=sum(ends), calls=2)
+    assert scores.usage == prm.usage == Usage(scored_tokens=ends[-1], calls=2)
 
 
 async def test_signs_are_found_by_the_engines_tokenizer(made: list[Chooser]) -> None:
@@ -168,6 +166,22 @@ async def test_on_llamacpp_positions_of_one_sequence_cost_little_more_than_its_l
         # All at once, the six would compute 21 sixths of it.
         assert len(ids) <= reading.usage.scored_tokens <= len(ids) + 2 * len(ends)
         assert reading.usage.calls == len(ends)
+    finally:
+        await backend.close()
+
+
+@pytest.mark.model
+async def test_on_llamacpp_paths_that_come_together_cost_what_they_share_once(default_model: Path) -> None:
+    backend = Generate(engine={"kind": "llamacpp", "context": 512})
+    try:
+        await backend.open(str(default_model), Signs())
+        prompt = await backend.tokenize("Mia has 14 apples. She buys 23 more. How many apples does she have now? " * 4)
+        tails = [await backend.tokenize(f"She has 14 + 23 = {number} apples.") for number in range(30, 36)]
+        paths = [prompt + tail for tail in tails]
+        readings = await gather(*(backend.read(ids, [len(prompt) + 3, len(ids) - 1]) for ids in paths))
+        scored = sum(reading.usage.scored_tokens for reading in readings)
+        # Each for itself, the six would compute six prompts.
+        assert scored <= len(prompt) + sum(map(len, tails)) + 2 * len(paths)
     finally:
         await backend.close()
 

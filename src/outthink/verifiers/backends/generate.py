@@ -82,22 +82,18 @@ class Generate:
         return await cast(Chooser, self._opened()).tokenize(text)
 
     async def read(self, ids: Sequence[int], positions: Sequence[int]) -> Reading:
-        """One choice for each position, one after the other: each continues what the engine cached of the one before.
-
-        Asked all at once, each would compute the whole prefix for itself.
-        """
+        """One choice for each position."""
         chooser = cast(Chooser, self._opened())
         try:
-            found = [await chooser.choose(ids[: at + 1], self._options) for at in positions]
+            rows, usage = await chooser.choose(ids, positions, self._options)
         except ContextTooSmall as error:
             raise VerifierError(
                 f"a path is too long for the reward model: {error}, or lower sampling.max_tokens"
             ) from error
         except EngineError as error:
             raise VerifierError(f"the reward model's engine failed: {error}") from error
-        usage = sum((used for _, used in found), Usage())
         self.usage += usage
-        return Reading(rows=[row for row, _ in found], usage=usage)
+        return Reading(rows=rows, usage=usage)
 
     def _opened(self) -> Engine:
         if self._engine is None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
+from outthink.prefix import shared
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -84,7 +86,7 @@ class Prefixes:
         now, at, stretch = next(self._clock), 0, self._root
         while at < len(ids) and (following := stretch.after.get(ids[at])) is not None:
             stretch, stretch.used = following, now
-            length = _agreeing(stretch.ids, ids[at : at + len(stretch.ids)])
+            length = shared(stretch.ids, ids[at : at + len(stretch.ids)])
             yield stretch, length
             at += length
             if length < len(stretch.ids):
@@ -103,10 +105,3 @@ class Prefixes:
             stretch = waiting.pop()
             waiting.extend(stretch.after.values())
             yield stretch
-
-
-def _agreeing(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many of the first elements are equal."""
-    if one == other:
-        return len(one)
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
