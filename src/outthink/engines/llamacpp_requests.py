@@ -38,8 +38,8 @@ def choice(ids: Sequence[int], options: Sequence[int]) -> dict[str, Any]:
         "prompt": list(ids),
         "n_predict": 1,
         "temperature": 1.0,
-        # The same bias on every option leaves their ratios alone and everything else without a chance: to leave the rest
-        # out changes nothing, and saves a third of the time that a single token takes.
+        # The same bias on every option leaves their ratios alone and everything else without a chance: to leave the
+        # rest out changes nothing, and spares llama.cpp the sorting of a whole vocabulary.
         "logit_bias": [[option, 50.0] for option in options],
         "samplers": ["top_k", "temperature"],
         "top_k": len(options),
