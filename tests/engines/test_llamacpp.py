@@ -5,13 +5,14 @@ import re
 from array import array
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from outthink.budget import Budget
-from outthink.engines import Sampling
+from outthink.engines import Sampling, llamacpp
 from outthink.engines.llamacpp import LlamaCpp
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound
 from outthink.models import DEFAULT_MODEL
@@ -209,6 +210,29 @@ async def test_choosing_gives_probabilities_that_add_up(engine: LlamaCpp) -> Non
     assert sum(2.718281828**logprob for logprob in logprobs) == pytest.approx(1.0, abs=1e-3)
     assert all(-20 < logprob < 0 for logprob in logprobs)
     assert usage.calls == 1 and usage.scored_tokens > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell a process's memory there")
+async def test_what_slots_held_before_is_kept_within_bounds(
+    default_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10 prompts of 450 tokens, at 23 KB a token, are 100 MiB; llama.cpp would go on to 8 GiB."""
+
+    def mebibytes() -> int:
+        said = re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        assert said is not None
+        return int(said[1]) // 1024
+
+    monkeypatch.setattr(llamacpp, "_REMEMBERED", 24)
+    engine = LlamaCpp(context=512, parallel=2)
+    await engine.open()
+    try:
+        opened = mebibytes()
+        for seed in range(10):
+            await engine.choose(Random(seed).choices(range(1000, 40000), k=450), [449], [1000, 1001])
+        assert mebibytes() - opened < 70
+    finally:
+        await engine.close()
 
 
 async def test_the_judge_scores_steps_with_the_engine_itself(engine: LlamaCpp) -> None:

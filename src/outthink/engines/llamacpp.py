@@ -32,6 +32,9 @@ from outthink.tree import Message, Path
 
 __all__ = ["LlamaCpp"]
 
+# Mebibytes for what slots held before they were taken by others; llama.cpp's own limit is 8 GiB for each model.
+_REMEMBERED = 512
+
 
 class LlamaCpp:
     """llama.cpp in process, on any GGUF model.
@@ -181,6 +184,7 @@ class LlamaCpp:
         params.n_parallel = self.parallel
         params.n_ctx = self._context * self.parallel
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
+        params.cache_ram_mib = _REMEMBERED
         params.warmup = False
         params.verbosity = -1
         if found.adapter is not None:
