@@ -21,9 +21,9 @@ from outthink.engines import Request, Step
 from outthink.engines.choices import at_each
 from outthink.engines.llamacpp_reader import LlamaCppReader
 from outthink.engines.llamacpp_requests import choice, chosen, completion
+from outthink.engines.prefix_queue import PrefixQueue
 from outthink.engines.slots import Slots
 from outthink.engines.stream import Stream
-from outthink.engines.turns import Turns
 from outthink.errors import ContextTooSmall, EngineError, ModelNotFound, UsageError
 from outthink.merged import merged
 from outthink.models import BUILT_IN, DEFAULT_MODEL, ModelFiles, resolve
@@ -69,7 +69,7 @@ class LlamaCpp:
         self._http: Any = None
         self._pool: ThreadPoolExecutor | None = None
         self._slots = Slots(parallel)
-        self._turns = Turns()
+        self._prefixes = PrefixQueue()
         self.shape: Shape | None = None
         self.room: int | None = context * parallel
         self.usage = Usage()
@@ -143,7 +143,7 @@ class LlamaCpp:
         self, ids: Sequence[int], positions: Sequence[int], options: Sequence[int]
     ) -> tuple[list[list[float]], Usage]:
         """Log-probabilities of the options behind some positions, normalised over them."""
-        async with self._turns.take(ids):
+        async with self._prefixes.turn(ids):
             return await at_each(ids, positions, lambda prefix: self._choose(prefix, options))
 
     async def _choose(self, ids: Sequence[int], options: Sequence[int]) -> tuple[list[float], Usage]:

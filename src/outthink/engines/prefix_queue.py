@@ -1,4 +1,4 @@
-"""Turns: which of several requests under way computes a prefix, where each would compute it for itself."""
+"""A queue for prefixes: which of several requests computes what they share, where each would compute it for itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 from outthink.prefix import shared
 
-__all__ = ["Turns"]
+__all__ = ["PrefixQueue"]
 
 
-class Turns:
+class PrefixQueue:
     """Sequences that are read by an engine which caches every prefix in one place only, as llama.cpp's slots do.
 
     A sequence waits for those before it with which it has at least half of itself in common; it then finds that half
@@ -22,7 +22,7 @@ class Turns:
         self._queue: list[tuple[Sequence[int], asyncio.Event]] = []
 
     @asynccontextmanager
-    async def take(self, ids: Sequence[int]) -> AsyncIterator[None]:
+    async def turn(self, ids: Sequence[int]) -> AsyncIterator[None]:
         """Wait for a sequence's turn, and let others have theirs afterwards."""
         mine = ids, asyncio.Event()
         before = [over for other, over in self._queue if 2 * shared(ids, other) >= len(ids)]

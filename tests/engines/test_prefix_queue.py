@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from outthink.engines.turns import Turns
+from outthink.engines.prefix_queue import PrefixQueue
 
 PROMPT = [1, 2, 3, 4]
 
@@ -12,7 +12,7 @@ class Reader:
     """Reads sequences that were begun in some order, and ends them when told to."""
 
     def __init__(self) -> None:
-        self.turns = Turns()
+        self.queue = PrefixQueue()
         self.reading: list[Sequence[int]] = []
         self._tasks: dict[tuple[int, ...], tuple[asyncio.Task[None], asyncio.Event]] = {}
 
@@ -30,7 +30,7 @@ class Reader:
         await asyncio.sleep(0)
 
     async def _read(self, ids: Sequence[int], over: asyncio.Event) -> None:
-        async with self.turns.take(ids):
+        async with self.queue.turn(ids):
             self.reading.append(ids)
             try:
                 await over.wait()
