@@ -19,18 +19,18 @@ class PrefixQueue:
     """
 
     def __init__(self) -> None:
-        self._queue: list[tuple[Sequence[int], asyncio.Event]] = []
+        self._queue: dict[asyncio.Event, Sequence[int]] = {}
 
     @asynccontextmanager
     async def turn(self, ids: Sequence[int]) -> AsyncIterator[None]:
         """Wait for a sequence's turn, and let others have theirs afterwards."""
-        mine = ids, asyncio.Event()
-        before = [over for other, over in self._queue if 2 * shared(ids, other) >= len(ids)]
-        self._queue.append(mine)
+        mine = asyncio.Event()
+        before = [over for over, other in self._queue.items() if 2 * shared(ids, other) >= len(ids)]
+        self._queue[mine] = ids
         try:
             for over in before:
                 await over.wait()
             yield
         finally:
-            mine[1].set()
-            self._queue.remove(mine)
+            mine.set()
+            del self._queue[mine]

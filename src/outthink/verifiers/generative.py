@@ -14,6 +14,7 @@ from outthink.cost import Usage
 from outthink.engines import Chooser, Engine, Request, Sampling
 from outthink.errors import ContextTooSmall, UsageError, VerifierError
 from outthink.options import make
+from outthink.prefix import shared
 from outthink.registry import make_engine
 from outthink.sandbox import Sandbox
 from outthink.seeding import derive
@@ -188,8 +189,8 @@ class Generative:
         chooser = cast(Chooser, self._opened())
         # Ends may merge with what follows, so both continuations are tokenised and then cut where they part.
         good, bad = [await chooser.tokenize(text + word) for word in self._format.words]
-        part = next((place for place, (a, b) in enumerate(zip(good, bad, strict=False)) if a != b), None)
-        if part is None:
+        part = shared(good, bad)
+        if part in (len(good), len(bad)):
             raise UsageError("this model's tokens for the verdicts begin alike, so they cannot be told apart")
         whole = [*ids, *good[:part]]
         ((yes, no),), usage = await chooser.choose(whole, [len(whole) - 1], [good[part], bad[part]])
