@@ -173,6 +173,47 @@ async def test_what_is_no_score_is_refused(new_search: SearchFactory, values: li
     assert search.tree.cost.verifier.calls == 1, "it is paid for all the same"
 
 
+class Constant(ScriptedVerifier):
+    """Its word hangs on what a path says alone."""
+
+    deterministic = True
+
+
+async def test_copies_of_a_solution_are_scored_once(new_search: SearchFactory) -> None:
+    verifier = Constant(seconds_per_call=1e-3)
+    search = new_search(verifier=verifier, sampling=Sampling(temperature=0.0))
+    leaves = await search.complete([search.root], 4)
+    assert len({search.tree.path(leaf).text for leaf in leaves}) == 1, "greedy writing repeats itself"
+    scores = [search.tree.path(leaf).scores for leaf in leaves]
+    assert len(scores[0]) == leaves[0].depth and all(each == scores[0] for each in scores)
+    assert verifier.usage.calls == search.tree.cost.verifier.calls == 1
+
+
+async def test_a_verifier_that_draws_is_asked_about_every_copy(new_search: SearchFactory) -> None:
+    verifier = ScriptedVerifier()
+    search = new_search(verifier=verifier, sampling=Sampling(temperature=0.0))
+    await search.complete([search.root], 4)
+    assert verifier.usage.calls == 4
+
+
+async def test_copies_are_told_apart_by_how_much_of_them_has_no_score(new_search: SearchFactory) -> None:
+    verifier = Constant()
+    search = new_search(verifier=verifier, sampling=Sampling(temperature=0.0))
+    (step,) = await search.expand([search.root], 1)
+    (leaf,) = await search.complete([step], 1)
+    (whole,) = await search.complete([search.root], 1)
+    assert search.tree.path(leaf).text == search.tree.path(whole).text
+    assert verifier.usage.calls == 3, "an outcome model's score is the score of all the steps that it is asked about"
+
+
+async def test_no_two_searches_share_what_they_pay_for(new_search: SearchFactory) -> None:
+    verifier = Constant()
+    for _ in range(2):
+        search = new_search(verifier=verifier, sampling=Sampling(temperature=0.0))
+        await search.complete([search.root], 2)
+        assert search.tree.cost.verifier.calls == 1
+
+
 async def test_ranking_without_a_verifier_says_what_to_do(new_search: SearchFactory) -> None:
     search = new_search(scored=False)
     with pytest.raises(UsageError, match="name a verifier"):

@@ -1,4 +1,7 @@
-"""Scoring: every step gets its verifier's score once, paid for out of the budget, checked before it is believed."""
+"""Scoring: every step gets its verifier's score once, paid for out of the budget, checked before it is believed.
+
+Small models write the same again and again. What a deterministic verifier has said of a path it is not asked again.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import math
 from collections.abc import Callable
 
 from outthink.budget import Grant, Ledger, flops_per_token
-from outthink.cost import Cost
+from outthink.copies import Copies
+from outthink.cost import Cost, Usage
 from outthink.errors import UsageError, VerifierError
 from outthink.tree import Node, Path, Tree
-from outthink.verifiers import Verifier
+from outthink.verifiers import Scores, Verifier
 
 __all__ = ["Scoring"]
 
@@ -31,7 +35,9 @@ class Scoring:
         self._tree = tree
         self._ledger = ledger
         self._now = now
-        self._locks: dict[int, asyncio.Lock] = {}
+        self._locks: dict[object, asyncio.Lock] = {}
+        self._copies = Copies()
+        self._said: dict[object, Scores] = {}
 
     def require(self) -> Verifier:
         """The verifier.
@@ -71,13 +77,13 @@ class Scoring:
         path = self._tree.path(node)
         while steps := path.unscored:
             # Siblings may share steps that were left unscored: the first scores them, the others wait for that.
-            async with self._locks.setdefault(steps[0].index, asyncio.Lock()):
+            async with self._lock(steps[0].index):
                 if steps[0].score is None:
                     await self._score(path)
 
     async def _score(self, path: Path) -> None:
         node, steps = path.node, path.unscored
-        scores = await self.require().score(path)
+        scores = await self._ask(path)
         # Paid for before it is looked at: what turns out to be no score has its cost all the same.
         node.cost = Cost(engine=node.cost.engine, verifier=scores.usage)
         if len(scores.values) != len(steps):
@@ -93,3 +99,19 @@ class Scoring:
                     "Check its model, precision and input format"
                 )
             step.score, step.scored = value, now
+
+    async def _ask(self, path: Path) -> Scores:
+        """The verifier's word on a path, or what it said of one that reads the same."""
+        verifier = self.require()
+        if not getattr(verifier, "deterministic", False):
+            return await verifier.score(path)
+        # With more of it unscored, an outcome model would give its score to more steps.
+        key = self._copies.first(path), len(path.unscored)
+        async with self._lock(key):
+            if key in self._said:
+                return Scores(values=self._said[key].values, usage=Usage())
+            self._said[key] = await verifier.score(path)
+            return self._said[key]
+
+    def _lock(self, key: object) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())

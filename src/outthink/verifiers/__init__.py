@@ -32,7 +32,8 @@ class Verifier(Protocol):
     `aggregate` is how its step scores become one number unless the user says otherwise; `usage` is its own count of
     everything it did since it was opened. One that reads each token about once also has `parameters: int`, its model's
     size, known once it is open (0 if it runs none): FLOPs budgets need it. One that knows its model's `shape: Shape`,
-    has that.
+    has that. One whose word hangs on what a path says and on nothing else (no draws of its own) has `deterministic =
+    True`: within a search, paths that say the same are scored once.
     """
 
     aggregate: Aggregate

@@ -33,6 +33,7 @@ class Judge:
     """
 
     aggregate: Aggregate = "last"
+    deterministic = True
 
     def __init__(self, *, of: Literal["step", "solution"] = "step") -> None:
         self._of = of

@@ -38,6 +38,7 @@ class Orm:
     """
 
     aggregate: Aggregate = "last"
+    deterministic = True
 
     def __init__(
         self,

@@ -30,6 +30,8 @@ class Prm:
         reference: for implicit reward models, the model that this one was trained from.
     """
 
+    deterministic = True
+
     def __init__(
         self,
         *,

@@ -20,6 +20,7 @@ class Rules:
 
     # One wrong equality spoils a solution however right the rest is.
     aggregate: Aggregate = "min"
+    deterministic = True
     parameters = 0
 
     def __init__(self) -> None:

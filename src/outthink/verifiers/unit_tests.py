@@ -33,6 +33,7 @@ class UnitTests:
     """
 
     aggregate: Aggregate = "last"
+    deterministic = True
     parameters = 0
 
     def __init__(
