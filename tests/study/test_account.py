@@ -147,6 +147,29 @@ def test_some_of_a_pools_samples_cost_what_they_would_have_cost_alone(sizes: lis
         assert mine.flops == pytest.approx(mean.flops)
 
 
+@settings(deadline=None)
+@given(kinds=st.lists(st.sampled_from("abc"), min_size=2, max_size=7), n=st.integers(1, 7), prompt=st.integers(2, 9))
+def test_copies_are_judged_if_one_of_them_is_drawn(kinds: list[str], n: int, prompt: int) -> None:
+    """The first of a kind pays for all of it, and the first of all for the prompt, whichever are drawn."""
+    lengths = {"a": 3, "b": 5, "c": 8}
+
+    def pool(drawn: Sequence[str]) -> Tree:
+        tree = grown(prompt)
+        for place, kind in enumerate(drawn):
+            extra = 1 if place else prompt
+            read = Usage(scored_tokens=extra + lengths[kind], cached_tokens=prompt - extra, calls=1)
+            node = add(tree, tree.root, lengths[kind], Usage(), Usage() if kind in drawn[:place] else read)
+            node.text, node.score = kind, 0.5
+        return tree
+
+    n = min(n, len(kinds))
+    alone = [account(pool(subset), MODELS).verifier for subset in combinations(kinds, n)]
+    told = account(pool(kinds), MODELS).of(n, len(kinds))[1]
+    assert told.computed == pytest.approx(sum(each.computed for each in alone) / len(alone))
+    assert told.cached == pytest.approx(sum(each.cached for each in alone) / len(alone))
+    assert told.flops == pytest.approx(sum(each.flops for each in alone) / len(alone))
+
+
 def test_all_of_a_pool_is_the_pool() -> None:
     whole = account(sampled(20, [7, 3, 9, 4], judged=True), MODELS)
     engine, verifier = whole.of(4, 4)

@@ -16,14 +16,15 @@ computed many tokens at a time, and its readings are not counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import NamedTuple
 
+from outthink.copies import Copies
 from outthink.cost import Usage, forward_flops
 from outthink.shape import Shape
-from outthink.tree import Tree
+from outthink.study.places import Places, tokens_computed
+from outthink.tree import Node, Tree
 
 __all__ = ["Account", "Work", "account"]
 
@@ -52,6 +53,10 @@ class Work(NamedTuple):
         """So much of this, and the rest of the other."""
         return Work(*(share * mine + (1.0 - share) * theirs for mine, theirs in zip(self, other, strict=True)))
 
+    def plus(self, times: float, other: Work) -> Work:
+        """This, and so many times the other."""
+        return Work(*(mine + times * theirs for mine, theirs in zip(self, other, strict=True)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -63,6 +68,7 @@ class Account:
             others read it from the cache.
         prompt: bytes of the prompt's keys and values; NaN where the width of the attention is unknown.
         lengths: tokens written after the prompt on the longest path below each of its children, longest first.
+        copied: how many samples say the same, and what the verifier did once for all of these; for each such text.
     """
 
     engine: Work
@@ -71,12 +77,14 @@ class Account:
     once_verifier: Work
     prompt: float
     lengths: tuple[int, ...]
+    copied: tuple[tuple[int, Work], ...] = ()
 
     def of(self, n: int, pool: int) -> tuple[Work, Work]:
         """What engine and verifier do on average for `n` of a pool's independent samples, drawn at random.
 
         All that a sample does by itself goes with their number, so n / pool of it is exact. The prompt is computed
-        once. While they are written it is read as long as the longest of them goes on.
+        once. While they are written it is read as long as the longest of them goes on. Copies are judged if one of
+        them is drawn, however many there are.
 
         Raises:
             ValueError: there are not so many.
@@ -87,7 +95,10 @@ class Account:
         engine = self.engine.mixed(share, self.once_engine)
         own = self.engine.read - self.prompt * (self.lengths[0] if self.lengths else 0)
         read = share * own + self.prompt * _longest(self.lengths, n, pool)
-        return engine._replace(read=read), self.verifier.mixed(share, self.once_verifier)
+        verifier = self.verifier.mixed(share, self.once_verifier)
+        for copies, work in self.copied:
+            verifier = verifier.plus(_any(copies, n, pool) - share, work)
+        return engine._replace(read=read), verifier
 
 
 _NOTHING = Usage()
@@ -102,86 +113,24 @@ def account(tree: Tree, models: Mapping[str, Shape | None]) -> Account:
         models: the shapes of the models by role, as `Store.models` has them: "engine", "verifier", and any partners.
             None, or left out, is unknown.
     """
-    places = _Places(tree)
+    places = Places(tree)
     engine, judge = models.get("engine"), models.get("verifier")
     partners = [shape for role, shape in models.items() if role not in ("engine", "verifier")]
     did, kept = _engine(tree, places, [engine, *partners])
     prompts, judged = places.shared()
+    once_engine, once_verifier = _once(prompts.tokens, engine), _once(judged.tokens, judge)
     return Account(
         engine=did,
         verifier=_verifier(tree, judge),
-        once_engine=_once(prompts, engine),
-        once_verifier=_once(judged, judge),
+        once_engine=once_engine,
+        once_verifier=once_verifier,
         prompt=places.sizes[0] * kept,
         lengths=places.lengths(),
+        copied=_copied(tree, judge, judged.by, once_verifier),
     )
 
 
-class _Places:
-    """Where the steps of a tree lie: what comes before each, and how far the paths through it go.
-
-    Args:
-        tree: whose.
-    """
-
-    def __init__(self, tree: Tree) -> None:
-        self._nodes = tree.nodes
-        self.sizes = [tree.tokens(node) for node in tree.nodes]
-        self.begins: list[int] = []
-        for node in tree.nodes:
-            above = node.parent
-            self.begins.append(0 if node.starts else self.begins[above] + self.sizes[above])
-        self._ends = [begin + size for begin, size in zip(self.begins, self.sizes, strict=True)]
-        for node in reversed(tree.nodes):
-            if not node.starts:
-                self._ends[node.parent] = max(self._ends[node.parent], self._ends[node.index])
-
-    def readings(self) -> int:
-        """How often a token's keys and values were read, over all tokens, if paths were written side by side."""
-        total = 0
-        for node, size, begin, end in zip(self._nodes, self.sizes, self.begins, self._ends, strict=True):
-            # A prompt is read by all that is written after it, a written token by itself as well.
-            total += size * (end - size) if node.starts else size * (end - begin) - size * (size - 1) // 2
-        return total
-
-    @property
-    def steps(self) -> bool:
-        """Whether there are any."""
-        return any(not node.starts for node in self._nodes)
-
-    def written(self) -> int:
-        """Tokens on paths."""
-        return sum(size for node, size in zip(self._nodes, self.sizes, strict=True) if not node.starts)
-
-    def lengths(self) -> tuple[int, ...]:
-        """Of the longest path below each child of the root, longest first."""
-        ends = [self._ends[node.index] for node in self._nodes[1:] if node.parent == 0]
-        return tuple(end - self.sizes[0] for end in sorted(ends, reverse=True))
-
-    def shared(self) -> tuple[float, float]:
-        """Tokens that engine and verifier computed once for all children of the root, and the others found cached."""
-        branch = [0] * len(self._nodes)
-        prompts: dict[int, int] = {}
-        judged: dict[int, int] = {}
-        own: dict[int, int] = {}
-        for node in self._nodes[1:]:
-            child = branch[node.index] = branch[node.parent] or node.index
-            prompts[child] = prompts.get(child, 0) + node.cost.engine.prompt_tokens
-            judged[child] = judged.get(child, 0) + _tokens(node.cost.verifier)
-            own[child] = own.get(child, 0) + self.sizes[node.index]
-        # A solution that was cut off may not have been judged at all.
-        return _excess(list(prompts.values())), _excess([judged[each] - own[each] for each in own if judged[each]])
-
-
-def _excess(tokens: Sequence[int]) -> float:
-    """What the child that computed most beyond its own tokens computed more than is usual among the others."""
-    if len(tokens) < 2:
-        return 0.0
-    *others, most = sorted(tokens)
-    return most - median(others)
-
-
-def _engine(tree: Tree, places: _Places, writers: Sequence[Shape | None]) -> tuple[Work, float]:
+def _engine(tree: Tree, places: Places, writers: Sequence[Shape | None]) -> tuple[Work, float]:
     """What the engine and its partners did, and the bytes they keep of a token, on average over what they wrote."""
     if places.steps and all(node.cost.engine == _NOTHING for node in tree.nodes):
         return _UNKNOWN, math.nan  # Written elsewhere, and nobody counted.
@@ -189,10 +138,10 @@ def _engine(tree: Tree, places: _Places, writers: Sequence[Shape | None]) -> tup
         (bill := node.cost.engine, _span(bill.cached_tokens, bill.prompt_tokens) + _span(begin, bill.generated_tokens))
         for node, begin in zip(tree.nodes[1:], places.begins[1:], strict=True)
     ]
-    tokens = sum(_tokens(bill) for bill, _ in bills)
+    tokens = sum(tokens_computed(bill) for bill, _ in bills)
     mean = sum(positions for _, positions in bills) / tokens if tokens else float(places.sizes[0])
     left = tree.root.cost.engine
-    bills.append((left, mean * _tokens(left)))
+    bills.append((left, mean * tokens_computed(left)))
     by = [_writer(bill, writers) for bill, _ in bills]
     written = sum(bill.generated_tokens for bill, _ in bills)
     kept = sum(_bytes(who, bill.generated_tokens) for who, (bill, _) in zip(by, bills, strict=True))
@@ -201,7 +150,7 @@ def _engine(tree: Tree, places: _Places, writers: Sequence[Shape | None]) -> tup
         computed=sum(bill.prompt_tokens for bill, _ in bills),
         cached=sum(bill.cached_tokens for bill, _ in bills),
         written=written,
-        flops=sum(_flops(who, _tokens(bill), lie) for who, (bill, lie) in zip(by, bills, strict=True)),
+        flops=sum(_flops(who, tokens_computed(bill), lie) for who, (bill, lie) in zip(by, bills, strict=True)),
         read=readings * kept / written if written else 0.0,
     )
     return work, kept / written if written else 0.0
@@ -211,11 +160,14 @@ def _verifier(tree: Tree, shape: Shape | None) -> Work:
     scored = any(node.score is not None for node in tree.nodes)
     if scored and all(node.cost.verifier == _NOTHING for node in tree.nodes):
         return _UNKNOWN  # Scored elsewhere.
+    return _judging((node.cost.verifier for node in tree.nodes), shape)
+
+
+def _judging(bills: Iterable[Usage], shape: Shape | None) -> Work:
     computed = cached = written = 0
     flops = read = 0.0
-    for node in tree.nodes:
-        bill = node.cost.verifier
-        tokens, calls = _tokens(bill), max(bill.calls, 1)
+    for bill in bills:
+        tokens, calls = tokens_computed(bill), max(bill.calls, 1)
         if tokens:
             positions = calls * _span(bill.cached_tokens / calls, tokens / calls)
             flops += _flops(shape, tokens, positions)
@@ -224,6 +176,31 @@ def _verifier(tree: Tree, shape: Shape | None) -> Work:
         cached += bill.cached_tokens
         written += bill.generated_tokens
     return Work(computed, cached, written, flops, read)
+
+
+def _copied(tree: Tree, shape: Shape | None, reader: int, prompt: Work) -> tuple[tuple[int, Work], ...]:
+    """What a verifier did for paths that say the same, where it was asked about one of them only; and their number.
+
+    Args:
+        tree: whose leaves are looked at.
+        shape: the verifier's.
+        reader: the child of the root that it read the prompt with.
+        prompt: what that took; no part of what is returned.
+    """
+    copies = Copies()
+    alike: dict[int, list[Node]] = {}
+    parents = {node.parent for node in tree.nodes}
+    for node in tree.nodes[1:]:
+        if node.index not in parents and node.score is not None:
+            alike.setdefault(copies.first(tree.path(node)), []).append(node)
+    found = []
+    for nodes in alike.values():
+        asked = [node for node in nodes if node.cost.verifier != _NOTHING]
+        if len(nodes) > 1 and len(asked) == 1:
+            work = _judging([asked[0].cost.verifier], shape)
+            read_first = tree.path(asked[0]).nodes[0].index == reader
+            found.append((len(nodes), work.plus(-1.0, prompt) if read_first else work))
+    return tuple(found)
 
 
 def _once(tokens: float, shape: Shape | None) -> Work:
@@ -237,13 +214,8 @@ def _writer(bill: Usage, writers: Sequence[Shape | None]) -> Shape | None:
     known = [shape for shape in writers if shape is not None]
     if not bill.flops or not known:
         return None
-    rate = bill.flops / forward_flops(1, _tokens(bill))
+    rate = bill.flops / forward_flops(1, tokens_computed(bill))
     return min(known, key=lambda shape: abs(shape.parameters - rate))
-
-
-def _tokens(bill: Usage) -> int:
-    """All that were computed."""
-    return bill.prompt_tokens + bill.generated_tokens + bill.scored_tokens
 
 
 def _span(before: float, tokens: float) -> float:
@@ -262,6 +234,14 @@ def _bytes(shape: Shape | None, tokens: float) -> float:
     if not tokens:
         return 0.0
     return _BYTES * shape.kv_elements * tokens if shape is not None and shape.kv_elements else math.nan
+
+
+def _any(copies: int, n: int, pool: int) -> float:
+    """How likely one of so many is among `n` drawn from a pool: 1 - C(pool - copies, n) / C(pool, n)."""
+    none = 1.0
+    for drawn in range(n):
+        none *= max(pool - copies - drawn, 0) / (pool - drawn)
+    return 1.0 - none
 
 
 def _longest(lengths: Sequence[int], n: int, pool: int) -> float:
