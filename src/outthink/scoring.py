@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from outthink.budget import Grant, Ledger, flops_per_token
 from outthink.copies import Copies
@@ -35,9 +35,9 @@ class Scoring:
         self._tree = tree
         self._ledger = ledger
         self._now = now
-        self._locks: dict[object, asyncio.Lock] = {}
+        self._locks: dict[int | tuple[int, int], asyncio.Lock] = {}
         self._copies = Copies()
-        self._said: dict[object, Scores] = {}
+        self._said: dict[tuple[int, int], Sequence[float]] = {}
 
     def require(self) -> Verifier:
         """The verifier.
@@ -109,9 +109,10 @@ class Scoring:
         key = self._copies.first(path), len(path.unscored)
         async with self._lock(key):
             if key in self._said:
-                return Scores(values=self._said[key].values, usage=Usage())
-            self._said[key] = await verifier.score(path)
-            return self._said[key]
+                return Scores(values=self._said[key], usage=Usage())
+            scores = await verifier.score(path)
+            self._said[key] = scores.values
+            return scores
 
-    def _lock(self, key: object) -> asyncio.Lock:
+    def _lock(self, key: int | tuple[int, int]) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())
