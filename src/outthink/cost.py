@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Cost", "Usage", "forward_flops"]
+__all__ = ["NOTHING", "Cost", "Usage", "forward_flops"]
 
 
 def forward_flops(parameters: int, tokens: int) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from outthink.budget import Grant, Ledger, flops_per_token
 from outthink.copies import Copies
-from outthink.cost import Cost, Usage
+from outthink.cost import NOTHING, Cost
 from outthink.errors import UsageError, VerifierError
 from outthink.tree import Node, Path, Tree
 from outthink.verifiers import Scores, Verifier
@@ -109,7 +109,7 @@ class Scoring:
         key = self._copies.first(path), len(path.unscored)
         async with self._lock(key):
             if key in self._said:
-                return Scores(values=self._said[key], usage=Usage())
+                return Scores(values=self._said[key], usage=NOTHING)
             scores = await verifier.score(path)
             self._said[key] = scores.values
             return scores

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from outthink.copies import Copies
-from outthink.cost import Usage, forward_flops
+from outthink.cost import NOTHING, Usage, forward_flops
 from outthink.shape import Shape
 from outthink.study.places import Places, tokens_computed
+from outthink.study.pools import pass_at
 from outthink.tree import Node, Tree
 
 __all__ = ["Account", "Work", "account"]
@@ -97,11 +98,11 @@ class Account:
         read = share * own + self.prompt * _longest(self.lengths, n, pool)
         verifier = self.verifier.mixed(share, self.once_verifier)
         for copies, work in self.copied:
-            verifier = verifier.plus(_any(copies, n, pool) - share, work)
+            # That one of them is among those drawn is as likely as that one of so many right ones is.
+            verifier = verifier.plus(pass_at(pool, copies, n) - share, work)
         return engine._replace(read=read), verifier
 
 
-_NOTHING = Usage()
 _UNKNOWN = Work(*[math.nan] * 5)
 
 
@@ -132,7 +133,7 @@ def account(tree: Tree, models: Mapping[str, Shape | None]) -> Account:
 
 def _engine(tree: Tree, places: Places, writers: Sequence[Shape | None]) -> tuple[Work, float]:
     """What the engine and its partners did, and the bytes they keep of a token, on average over what they wrote."""
-    if places.steps and all(node.cost.engine == _NOTHING for node in tree.nodes):
+    if places.steps and all(node.cost.engine == NOTHING for node in tree.nodes):
         return _UNKNOWN, math.nan  # Written elsewhere, and nobody counted.
     bills = [
         (bill := node.cost.engine, _span(bill.cached_tokens, bill.prompt_tokens) + _span(begin, bill.generated_tokens))
@@ -158,7 +159,7 @@ def _engine(tree: Tree, places: Places, writers: Sequence[Shape | None]) -> tupl
 
 def _verifier(tree: Tree, shape: Shape | None) -> Work:
     scored = any(node.score is not None for node in tree.nodes)
-    if scored and all(node.cost.verifier == _NOTHING for node in tree.nodes):
+    if scored and all(node.cost.verifier == NOTHING for node in tree.nodes):
         return _UNKNOWN  # Scored elsewhere.
     return _judging((node.cost.verifier for node in tree.nodes), shape)
 
@@ -195,7 +196,7 @@ def _copied(tree: Tree, shape: Shape | None, reader: int, prompt: Work) -> tuple
             alike.setdefault(copies.first(tree.path(node)), []).append(node)
     found = []
     for nodes in alike.values():
-        asked = [node for node in nodes if node.cost.verifier != _NOTHING]
+        asked = [node for node in nodes if node.cost.verifier != NOTHING]
         if len(nodes) > 1 and len(asked) == 1:
             work = _judging([asked[0].cost.verifier], shape)
             read_first = tree.path(asked[0]).nodes[0].index == reader
@@ -234,14 +235,6 @@ def _bytes(shape: Shape | None, tokens: float) -> float:
     if not tokens:
         return 0.0
     return _BYTES * shape.kv_elements * tokens if shape is not None and shape.kv_elements else math.nan
-
-
-def _any(copies: int, n: int, pool: int) -> float:
-    """How likely one of so many is among `n` drawn from a pool: 1 - C(pool - copies, n) / C(pool, n)."""
-    none = 1.0
-    for drawn in range(n):
-        none *= max(pool - copies - drawn, 0) / (pool - drawn)
-    return 1.0 - none
 
 
 def _longest(lengths: Sequence[int], n: int, pool: int) -> float:
