@@ -24,7 +24,6 @@ from outthink.copies import Copies
 from outthink.cost import NOTHING, Usage, forward_flops
 from outthink.shape import Shape
 from outthink.study.places import Places, tokens_computed
-from outthink.study.pools import pass_at
 from outthink.tree import Node, Tree
 
 __all__ = ["Account", "Work", "account"]
@@ -98,8 +97,8 @@ class Account:
         read = share * own + self.prompt * _longest(self.lengths, n, pool)
         verifier = self.verifier.mixed(share, self.once_verifier)
         for copies, work in self.copied:
-            # That one of them is among those drawn is as likely as that one of so many right ones is.
-            verifier = verifier.plus(pass_at(pool, copies, n) - share, work)
+            drawn = 1.0 - math.comb(pool - copies, n) / math.comb(pool, n)
+            verifier = verifier.plus(drawn - share, work)
         return engine._replace(read=read), verifier
 
 
