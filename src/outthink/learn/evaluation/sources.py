@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from outthink.errors import ProblemError, UsageError
 from outthink.grade import Grader
-from outthink.learn.evaluation.best_of import Point, Pool, candidates_of, curve
+from outthink.learn.evaluation.best_of import Point, curve, pool_of
 from outthink.learn.evaluation.processbench import (
     HUB_ID,
     Case,
@@ -141,10 +141,8 @@ class Sampled:
                     for each, said in zip(mine, judgements, strict=True)
                     if said is None or said.scores is not None
                 ]
-                found = await candidates_of([answer for answer, _ in kept], [score for _, score in kept], grader)
-                keys = sorted({each.key for each in found if each.key is not None})
-                right = [key for key in keys if await grader.equivalent(reference, key)]
-                pools.append(Pool(problem=problem, candidates=found, right=frozenset(right)))
+                answers, scores = [answer for answer, _ in kept], [score for _, score in kept]
+                pools.append(await pool_of(problem, reference, answers, scores, grader))
         return Findings(best_of=curve(pools))
 
 
