@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from hashlib import blake2b
 
-__all__ = ["child", "derive", "uniform"]
+__all__ = ["child", "derive", "for_problem", "uniform"]
 
 
 def derive(seed: int, *place: int) -> int:
@@ -17,6 +18,11 @@ def derive(seed: int, *place: int) -> int:
 def child(seed: int, ordinal: int) -> int:
     """The seed of a node's child with this number, from the node's."""
     return derive(seed, ordinal, 0)
+
+
+def for_problem(seed: int, problem: str, *place: int) -> int:
+    """The seed of a problem, from its id and not its place: a subset of a run is a subset of its results."""
+    return derive(seed, zlib.crc32(problem.encode()), *place)
 
 
 def uniform(seed: int, *place: int) -> float:

@@ -31,9 +31,10 @@ from outthink.problems import Problem, load_problems
 from outthink.registry import make_labeller
 from outthink.runs.recipe import ProblemSource, Recipe, StrategyEntry, compose, read_recipe
 from outthink.runs.results import Result, Unit
-from outthink.runs.runner import Progress, own_seed, result_of, run
+from outthink.runs.runner import Progress, result_of, run
 from outthink.runs.store import Store
 from outthink.search import Search
+from outthink.seeding import for_problem
 from outthink.solver import Attempt, Solver
 from outthink.tree import Path, Tree
 
@@ -147,7 +148,7 @@ async def label(
             _Bound(recipe.labeller, lambda path: is_right(solver.grader, reference, path)),
             aggregate=None,
             budget=entry.budget,
-            seed=own_seed(seed, problem),
+            seed=for_problem(seed, problem.id),
             scored=False,
             priority=priority,
         )

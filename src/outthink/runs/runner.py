@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,11 +19,11 @@ from outthink.runs.results import Result, Unit, Verdict
 from outthink.runs.store import Store
 from outthink.runs.verdicts import add_verdicts, missing_verdicts, verdicts_on
 from outthink.sandbox import Sandbox
-from outthink.seeding import derive
+from outthink.seeding import for_problem
 from outthink.shape import Shape, shape_of
 from outthink.solver import Attempt, Solver
 
-__all__ = ["Progress", "Work", "own_seed", "planned", "result_of", "run", "searched"]
+__all__ = ["Progress", "Work", "planned", "result_of", "run", "searched"]
 
 Work = Callable[[Solver, StrategyEntry, int, Problem, int], Awaitable[tuple[Result, Attempt]]]
 """What is done for a strategy, a seed and a problem, at a priority."""
@@ -67,7 +66,7 @@ async def searched(
         entry.strategy,
         aggregate=entry.aggregate,
         budget=entry.budget,
-        seed=own_seed(seed, problem),
+        seed=for_problem(seed, problem.id),
         scored=entry.scored,
         priority=priority,
     )
@@ -95,11 +94,6 @@ def result_of(unit: Unit, attempt: Attempt, began: float, verdicts: tuple[Verdic
         digest=attempt.tree.digest(),
         verdicts=verdicts,
     )
-
-
-def own_seed(seed: int, problem: Problem) -> int:
-    """A problem's seed hangs on its id, not on its place: a subset of a run is a subset of its results."""
-    return derive(seed, zlib.crc32(problem.id.encode()))
 
 
 async def run(

@@ -6,7 +6,6 @@ begins with just these solutions: they vote with what follows, and they are paid
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outthink.errors import UsageError
-from outthink.seeding import derive
+from outthink.seeding import for_problem
 from outthink.select import Aggregate
 from outthink.strategies.parts.policy import Predictor, ease
 from outthink.study.axes import Axis
@@ -174,4 +173,4 @@ def _spent(
 
 
 def _rng(pool: Outcome, purpose: int) -> np.random.Generator:
-    return np.random.default_rng(derive(pool.seed, zlib.crc32(pool.problem.encode()), purpose))
+    return np.random.default_rng(for_problem(pool.seed, pool.problem, purpose))
