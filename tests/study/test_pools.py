@@ -68,11 +68,19 @@ def test_every_subset_is_chosen_from_as_outthink_selects(select: Select, pool: l
         )
 
 
-def test_subsets_come_close() -> None:
+@pytest.mark.parametrize("select", SELECTIONS)
+def test_subsets_come_close(select: Select) -> None:
     rng = np.random.default_rng(3)
-    pool = [(str(rng.integers(5, 9)), float(rng.random())) for _ in range(12)]
+    pool: list[Solution] = [(str(rng.integers(5, 9)), float(rng.random())) for _ in range(12)]
     for k in (2, 5, 9):
-        assert estimate(pool, k, "weighted") == pytest.approx(brute_force(pool, k, "weighted"), abs=0.07)
+        assert estimate(pool, k, select) == pytest.approx(brute_force(pool, k, select), abs=0.07)
+
+
+@given(pool=pools, k=st.integers(1, 7))
+def test_pass_at_k_is_the_share_of_subsets_with_a_right_answer(pool: list[Solution], k: int) -> None:
+    k = min(k, len(pool))
+    passed = [any(key == RIGHT for key, _ in subset) for subset in combinations(pool, k)]
+    assert estimate(pool, k, "oracle") == pytest.approx(sum(passed) / len(passed))
 
 
 def test_pass_at_k() -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outthink.seeding import derive
+from outthink.seeding import for_problem
 from outthink.select import NEEDS_SCORES, SELECTIONS, Aggregate, Candidate, Choice, Select, aggregate
 from outthink.study import axes
 from outthink.study.axes import AXES, Axis, Prices
 from outthink.study.outcomes import Outcome, Solved
-from outthink.study.pools import Ballots, ballots, chance
+from outthink.study.pools import Ballots, Selection, ballots, chance
 
 __all__ = [
     "Cell",
@@ -43,7 +42,7 @@ class Method(NamedTuple):
 
     run: str
     strategy: str
-    selection: Select | Literal["oracle"]
+    selection: Selection
     aggregate: Aggregate | None
 
 
@@ -115,7 +114,7 @@ def _worth(outcome: Outcome, method: Method, budgets: Sequence[int]) -> Iterator
         yield outcome.n, float(is_right(outcome.solved, method))
         return
     pool = pool_ballots(outcome.samples, method.aggregate)
-    rng = np.random.default_rng(derive(outcome.seed, zlib.crc32(outcome.problem.encode())))
+    rng = np.random.default_rng(for_problem(outcome.seed, outcome.problem))
     for n in budgets:
         if n <= outcome.n:
             yield n, chance(pool, n, method.selection, rng)

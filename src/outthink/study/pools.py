@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from outthink.select import DIGITS, FREQUENT, Select
 
-__all__ = ["SUBSETS", "Ballots", "ballots", "chance", "chosen_right", "pass_at", "powers"]
+__all__ = ["SUBSETS", "Ballots", "Selection", "ballots", "chance", "chosen_right", "pass_at", "powers"]
 
 SUBSETS = 512
 """Subsets drawn where there are more and no closed form is known: the error left in a mean over problems is small."""
@@ -25,6 +25,7 @@ SUBSETS = 512
 _EXACT = 1000
 
 Selection = Select | Literal["oracle"]
+"""How solutions become one answer; "oracle" is right if any of them is."""
 
 
 def powers(most: int) -> list[int]:

@@ -42,8 +42,11 @@ def test_a_perfect_verifier_reaches_the_ceiling_and_a_reversed_one_the_floor() -
     points = curve(pools)
     assert [(point.k, point.problems) for point in points] == [(1, 30), (2, 30), (4, 30), (8, 30)]
     assert [point.best.value for point in points] == pytest.approx([point.passed.value for point in points])
-    assert points[0].best.value == pytest.approx(points[0].majority.value)
-    assert points[0].best_gain.value == pytest.approx(0.0)
+    single = points[0]
+    assert single.best.value == pytest.approx(single.majority.value)
+    assert single.weighted.value == pytest.approx(single.majority.value)
+    assert single.best_gain.value == pytest.approx(0.0)
+    assert single.best_gain.interval == pytest.approx((0.0, 0.0))
     low = curve(reversed_pools)
     assert low[-1].best_gain.interval is not None
     assert low[-1].best_gain.interval.high < 0
@@ -77,6 +80,7 @@ def test_an_answer_that_is_missing_is_a_sample_all_the_same() -> None:
 async def test_spellings_of_one_answer_vote_together() -> None:
     async with Grader() as grader:
         graded = await pool_of("p", "0.50", ["0.5", "1/2", None, "3"], [0.1, 0.2, None, 0.4], grader)
+    assert sorted(graded.samples.keys) == [-1, 0, 1, 1], "the shorter key, 3, comes first"
     (point,) = [point for point in curve([graded]) if point.k == 4]
     # Neither spelling of a half has more votes than the three, or more weight.
     assert (point.majority.value, point.weighted.value, point.best.value) == (1.0, 0.0, 0.0)

@@ -6,24 +6,21 @@ first k that happen to be there.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from outthink.answer import canonical
 from outthink.grade import Grader
-from outthink.seeding import derive
-from outthink.select import Select
+from outthink.seeding import for_problem
 from outthink.study.intervals import Estimate, mean_estimates
-from outthink.study.pools import Ballots, ballots, chance, powers
+from outthink.study.pools import Ballots, Selection, ballots, chance, powers
 
 __all__ = ["Point", "Pool", "curve", "pool_of"]
 
 # Of what a point tells how often it is right.
-_CHOSEN: tuple[Select | Literal["oracle"], ...] = ("oracle", "majority", "best", "weighted")
+_CHOSEN: tuple[Selection, ...] = ("oracle", "majority", "best", "weighted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,7 +75,7 @@ async def pool_of(
     """
     spelled = [None if answer is None else canonical(answer) for answer in answers]
     merged = await grader.merge([key for key in spelled if key is not None])
-    keys = [None if key is None else merged.get(key, key) for key in spelled]
+    keys = [None if key is None else merged[key] for key in spelled]
     right = {key for key in sorted(set(filter(None, keys))) if await grader.equivalent(reference, key)}
     # In an order of their own, so that the same samples give the same figures in whatever order they come.
     order = sorted(range(len(keys)), key=lambda place: (keys[place] or "", scores[place] or 0.0))
@@ -110,11 +107,11 @@ def _point(k: int, pools: Sequence[Pool]) -> Point:
     shares = np.array([_chances(pool, k) for pool in pools])
     _, majority, best, weighted = shares.T
     gains = np.stack([best - majority, weighted - majority], axis=1)
-    passed, *found = mean_estimates(np.concatenate([shares, gains], axis=1))
-    names = ("majority", "best", "weighted", "best_gain", "weighted_gain")
-    return Point(k=k, problems=len(pools), passed=passed, **dict(zip(names, found, strict=True)))
+    found = mean_estimates(np.concatenate([shares, gains], axis=1))
+    names = ("passed", "majority", "best", "weighted", "best_gain", "weighted_gain")
+    return Point(k=k, problems=len(pools), **dict(zip(names, found, strict=True)))
 
 
 def _chances(pool: Pool, k: int) -> list[float]:
-    rng = np.random.default_rng(derive(k, zlib.crc32(pool.problem.encode())))
+    rng = np.random.default_rng(for_problem(k, pool.problem))
     return [chance(pool.samples, k, selection, rng) for selection in _CHOSEN]
