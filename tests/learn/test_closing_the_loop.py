@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from judged import scores_of
 from outthink.cli import main
-from outthink.learn.labels import Labelled, read_labels
+from outthink.learn.labels import read_labels
 from outthink.merged import merged
-from outthink.prompt import Prompt
 from outthink.runs import Store
-from outthink.tree import Tree
 from outthink.verifiers.prm import Prm
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
@@ -104,7 +103,7 @@ async def test_the_same_reward_model_says_the_same_on_llamacpp_and_transformers(
     adapter = {"adapter": str(trained / "adapter.gguf")}
     labelled = list(read_labels(folder / "label" / "labels.jsonl"))[:6]
     there, here, quantized = [
-        await _scores(prm, labelled)
+        [value for scores in await scores_of(prm, labelled) for value in scores]
         for prm in (
             Prm(model=str(trained / "model"), backend={"kind": "transformers", "dtype": "float32"}),
             Prm(model=str(whole), family="plus-minus", backend=_on_llamacpp({})),
@@ -120,16 +119,6 @@ async def test_the_same_reward_model_says_the_same_on_llamacpp_and_transformers(
 
 def _on_llamacpp(options: dict[str, str]) -> dict[str, object]:
     return {"kind": "generate", "engine": {"kind": "llamacpp", "context": 512, **options}}
-
-
-async def _scores(prm: Prm, labelled: list[Labelled]) -> list[float]:
-    prompt = Prompt()
-    trees = [Tree.written(each.question, each.steps, "\n\n", prompt.messages(each.question)) for each in labelled]
-    try:
-        await prm.open(None)  # type: ignore[arg-type]
-        return [value for tree in trees for value in (await prm.score(tree.path(tree.nodes[-1]))).values]
-    finally:
-        await prm.close()
 
 
 def test_a_verifier_is_evaluated_on_what_was_labelled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
