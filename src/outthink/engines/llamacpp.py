@@ -19,6 +19,7 @@ from outthink.cores import usable_cores
 from outthink.cost import Usage, forward_flops
 from outthink.engines import Request, Step
 from outthink.engines.choices import at_each
+from outthink.engines.llamacpp_library import llamacpp_library
 from outthink.engines.llamacpp_reader import LlamaCppReader
 from outthink.engines.llamacpp_requests import choice, chosen, completion
 from outthink.engines.prefix_queue import PrefixQueue
@@ -79,11 +80,14 @@ class LlamaCpp:
 
         Raises:
             ModelNotFound: there is no such model, or its file is broken.
+            UsageError: llama.cpp cannot be loaded.
         """
         import httpx
 
+        # Before anything is fetched.
+        library = await asyncio.to_thread(llamacpp_library)
         found = await asyncio.to_thread(self._files)
-        self._server = await asyncio.to_thread(self._load, found)
+        self._server = await asyncio.to_thread(self._load, library, found)
         # Prompts are templated and tokenised over loopback, where llama.cpp offers that; nothing is kept alive, since
         # its server drops idle connections without a word.
         self._http = httpx.AsyncClient(
@@ -176,10 +180,8 @@ class LlamaCpp:
             return ModelFiles(weights=whole, adapter=None)
         return found
 
-    def _load(self, found: ModelFiles) -> Any:
-        import xllamacpp
-
-        params = xllamacpp.CommonParams()
+    def _load(self, library: Any, found: ModelFiles) -> Any:
+        params = library.CommonParams()
         params.model.path = str(found.weights)
         params.n_parallel = self.parallel
         params.n_ctx = self._context * self.parallel
@@ -188,11 +190,11 @@ class LlamaCpp:
         params.warmup = False
         params.verbosity = -1
         if found.adapter is not None:
-            adapter = xllamacpp.CommonAdapterLoraInfo()
+            adapter = library.CommonAdapterLoraInfo()
             adapter.path, adapter.scale = str(found.adapter), 1.0
             params.lora_adapters = [adapter]
         try:
-            return xllamacpp.Server(params)
+            return library.Server(params)
         except (RuntimeError, ValueError) as error:
             raise ModelNotFound(
                 f"llama.cpp could not load {found.weights}"

@@ -6,12 +6,11 @@ import asyncio
 import dataclasses
 import logging
 import os
-import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from outthink.cores import usable_cores
+from outthink.environment import environment
 from outthink.errors import EngineDown, EngineError, ModelNotFound, UsageError
 from outthink.options import check_keys
 from outthink.precision import emulates_bfloat16
@@ -23,8 +22,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 # What a CPU sets aside for keys and values unless told otherwise; a GPU is filled.
 _CPU_CACHE_GIB = 4.0
+# The cores its processes compute on: vLLM takes them from the environment only.
 _CORES = "VLLM_CPU_OMP_THREADS_BIND"
-_starting = threading.Lock()
 
 
 def gibibytes(cache: float | None, on_cpu: bool) -> dict[str, Any]:
@@ -137,7 +136,8 @@ class VllmCore:
         try:
             # Kept here, not returned: a waiting thread holds on to its last result, and an engine that outlives the
             # interpreter complains that the rest is gone.
-            with _on(self._cores or (_all_cores() if on_cpu else None)):
+            cores = self._cores or (_all_cores() if on_cpu else None)
+            with environment({} if cores is None else {_CORES: cores}):
                 self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()
@@ -153,24 +153,6 @@ def _all_cores() -> str | None:
     Left to itself vLLM keeps one core free, which of two is half of the speed.
     """
     return None if _CORES in os.environ else ",".join(map(str, usable_cores()))
-
-
-@contextmanager
-def _on(cores: str | None) -> Iterator[None]:
-    """Have processes that are started meanwhile compute on these cores; vLLM takes them from the environment only."""
-    if cores is None:
-        yield
-        return
-    with _starting:
-        before = os.environ.get(_CORES)
-        os.environ[_CORES] = cores
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ[_CORES]
-            else:
-                os.environ[_CORES] = before
 
 
 def shape_of_config(config: Any) -> Shape:
