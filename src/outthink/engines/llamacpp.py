@@ -45,8 +45,7 @@ class LlamaCpp:
         adapter: path to a LoRA adapter in GGUF format.
         context: tokens each slot holds: prompt and solution together.
         parallel: slots: siblings written at the same time.
-        threads: CPU threads; by default as many as this process may use. Threads wait for each other busily: on a
-            machine that is busy otherwise, fewer are much faster.
+        threads: CPU threads; by default as many as this process may use cores.
     """
 
     def __init__(
