@@ -25,12 +25,13 @@ _CORPUS = [
 ]
 
 
-def tiny_llama(folder: Path, *, seed: int = 0, shares: Mapping[str, float] = _SHARES) -> Path:
-    """Save a Llama of two layers with its byte-level BPE tokenizer and a ChatML template.
+def tiny_llama(folder: Path, *, seed: int = 0, layers: int = 2, shares: Mapping[str, float] = _SHARES) -> Path:
+    """Save a Llama of a few layers with its byte-level BPE tokenizer and a ChatML template.
 
     Args:
         folder: receives them; made if need be.
         seed: of the weights.
+        layers: more are slower.
         shares: how often, of a hundred tokens, these are drawn at temperature 1, whatever was written before. All
             others depend on it.
 
@@ -45,7 +46,7 @@ def tiny_llama(folder: Path, *, seed: int = 0, shares: Mapping[str, float] = _SH
         vocab_size=len(tokenizer),
         hidden_size=64,
         intermediate_size=128,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         num_key_value_heads=1,
         max_position_embeddings=2048,
