@@ -45,7 +45,7 @@ class LlamaCpp:
         adapter: path to a LoRA adapter in GGUF format.
         context: tokens each slot holds: prompt and solution together.
         parallel: slots: siblings written at the same time.
-        threads: CPU threads; by default as many as this process may use cores.
+        threads: CPU threads; by default one for each core that this process may use.
     """
 
     def __init__(

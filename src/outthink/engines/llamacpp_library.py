@@ -15,7 +15,7 @@ from outthink.errors import UsageError
 
 __all__ = ["llamacpp_library"]
 
-# Rounds that a thread waits busily before it sleeps: some ten microseconds. OpenMP's own are 300,000, or what the user
+# Rounds that a thread waits busily before it sleeps: some 50 microseconds. OpenMP's own are 300,000, or what the user
 # says. On two cores beside two busy processes it doubles the speed, alone it costs nothing (benchmarks/busy.py).
 _ROUNDS = "2000"
 
