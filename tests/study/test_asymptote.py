@@ -105,6 +105,13 @@ def test_accuracy_is_the_share_of_problems_that_end_right() -> None:
     assert found.interval.low < 0.4 and found.interval.high > 0.8
 
 
+def test_problems_that_all_end_alike_leave_open_how_others_do() -> None:
+    """Of ten problems that are all right Wilson's interval begins at 72 %."""
+    found = over([[0.5, 0.3, 0.2]] * 10, 600, 0)
+    assert found.accuracy == pytest.approx(1.0, abs=1e-3)
+    assert found.interval == pytest.approx((0.7225, 1.0), abs=1e-3)
+
+
 def test_close_problems_are_open() -> None:
     assert over([[0.5, 0.3, 0.2]] * 3 + [[0.36, 0.34, 0.3]], 400, 0).open == 0.25
 

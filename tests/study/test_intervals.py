@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from outthink.study.intervals import (
     accuracy_estimates,
     accuracy_interval,
+    difference_estimates,
     estimates,
     hierarchical_interval,
-    mean_estimates,
     paired_interval,
     ratio_estimates,
     spread,
@@ -42,9 +42,20 @@ def test_seeds_of_one_problem_are_not_news() -> None:
 
 def test_pairing_removes_what_both_share() -> None:
     first = [1.0, 1.0, 0.0, 0.0] * 25
-    assert paired_interval(first, first) == (0.0, 0.0)
     low, high = paired_interval(first, [1.0, 0.0, 0.0, 0.0] * 25)
     assert 0.1 < low < 0.25 < high < 0.4
+
+
+def test_problems_that_agree_leave_open_what_others_are_worth() -> None:
+    """None of 12 differs; by Wilson's interval, of all such problems up to 24 % may."""
+    none = accuracy_interval([0.0] * 12)
+    assert none == pytest.approx((0.0, 0.2425), abs=5e-5)
+    assert paired_interval([1.0, 0.0] * 6, [1.0, 0.0] * 6) == pytest.approx((-none.high, none.high))
+    assert paired_interval([1.0] * 12, [0.0] * 12) == pytest.approx((1 - 2 * none.high, 1.0))
+    # A tenth and a fifth are not what a computer adds up exactly.
+    assert paired_interval([0.3] * 12, [0.1] * 12) == pytest.approx((0.2 - 1.2 * none.high, 0.2 + 0.8 * none.high))
+    assert accuracy_interval([0.25] * 12) == pytest.approx((0.25 * (1 - none.high), 0.25 + 0.75 * none.high))
+    assert accuracy_interval([1.0] * 12) == pytest.approx((1 - none.high, 1.0))
 
 
 def test_groups_are_drawn_whole_and_all_figures_from_the_same_draws() -> None:
@@ -81,20 +92,20 @@ def test_many_figures_at_once_have_the_intervals_of_each_alone() -> None:
     first, second, _ = accuracy_estimates(columns)
     assert first.interval == pytest.approx(accuracy_interval(shares.tolist()))
     assert second.interval == pytest.approx(accuracy_interval(single.tolist()))
-    assert mean_estimates(columns)[2].interval == pytest.approx(paired_interval(single.tolist(), shares.tolist()))
+    assert difference_estimates(columns)[2].interval == pytest.approx(paired_interval(single.tolist(), shares.tolist()))
 
 
 def test_differences_of_single_results_are_no_proportions() -> None:
     differences = np.array([1.0] * 5 + [0.0] * 25)[:, None]
-    assert mean_estimates(differences)[0].interval != accuracy_estimates(differences)[0].interval
+    assert difference_estimates(differences)[0].interval != accuracy_estimates(differences)[0].interval
 
 
 def test_a_figure_counts_the_problems_that_have_a_part_in_it() -> None:
     values = np.full((20, 3), np.nan)
     values[:10, 0] = [0.0, 0.5] * 5
     values[3, 1] = 0.25
-    whole, lone, nothing = mean_estimates(values)
-    (alone,) = mean_estimates(values[:10, :1])
+    whole, lone, nothing = difference_estimates(values)
+    (alone,) = difference_estimates(values[:10, :1])
     assert whole.value == alone.value == 0.25
     assert whole.interval == pytest.approx(alone.interval, abs=0.03)
     assert lone == (0.25, None) and nothing == (None, None)

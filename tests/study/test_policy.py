@@ -138,7 +138,7 @@ def test_of_equally_good_methods_the_cheapest_is_chosen() -> None:
     options = [cell(accuracy, name="a", n=8), cell(accuracy, name="b", n=2), cell(accuracy, name="c", n=4)]
     found = decide(options, accuracy, budget=8.0)
     assert {choice.cell.n for choice in found.choices} == {2} and found.single.n == 2
-    assert found.cost == 2.0 and found.gain == (0.0, (0.0, 0.0))
+    assert found.cost == 2.0 and found.gain.value == 0.0
 
 
 def test_a_level_without_problems_does_as_all_together() -> None:

@@ -15,7 +15,7 @@ from outthink.study.cells import Cell, Method
 from outthink.study.comparisons import Comparison, compare
 from outthink.study.difficulty import Difficulty, given, quantiles
 from outthink.study.held_out import hold_out
-from outthink.study.intervals import Estimate, accuracy_estimates, mean_estimates
+from outthink.study.intervals import Estimate, accuracy_estimates, difference_estimates
 from outthink.study.study import Study
 
 __all__ = ["Bins", "Where", "accuracies", "comparisons", "difficulties", "leads", "told"]
@@ -49,7 +49,7 @@ def accuracies(cells: Sequence[Cell], where: Where | None = None) -> list[Estima
 def leads(pairs: Sequence[tuple[Cell, Cell]], where: Where) -> list[Estimate]:
     """By how much each first cell is more accurate than the second in a part of the study, problem by problem."""
     differences = [_by_problem(first, where) - _by_problem(second, where) for first, second in pairs]
-    return mean_estimates(np.stack(differences, axis=1)) if pairs else []
+    return difference_estimates(np.stack(differences, axis=1)) if pairs else []
 
 
 def comparisons(study: Study, baselines: Iterable[Method] = ()) -> list[Comparison]:

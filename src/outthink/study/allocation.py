@@ -19,7 +19,7 @@ from outthink.study.bootstrap import over_seeds
 from outthink.study.cells import Method
 from outthink.study.difficulty import Difficulty, predicted
 from outthink.study.folds import folds
-from outthink.study.intervals import Estimate, mean_estimates
+from outthink.study.intervals import Estimate, accuracy_estimates, difference_estimates
 from outthink.study.pilots import Pilots
 
 __all__ = ["Allocation", "allocate", "allocation", "expected_gains", "gains"]
@@ -218,5 +218,6 @@ def _counted(
     for place in zip(*np.nonzero(counts), strict=True):
         results[:, *place] = [pilots.chance(place, n, method) for n in (int(counts[place]), each)]
     shared_out, uniform = map(over_seeds, results)
-    accuracy, same, gain = mean_estimates(np.stack([shared_out, uniform, shared_out - uniform], axis=1))
+    accuracy, same = accuracy_estimates(np.stack([shared_out, uniform], axis=1))
+    (gain,) = difference_estimates((shared_out - uniform)[:, None])
     return accuracy, same, gain

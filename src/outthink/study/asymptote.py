@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from outthink.study.intervals import Interval
+from outthink.study.intervals import Interval, unanimous_interval
 
 __all__ = ["Asymptote", "Limit", "asymptote", "limit"]
 
@@ -117,9 +117,9 @@ def asymptote(limits: Sequence[Limit], rng: np.random.Generator) -> Asymptote:
     wins = np.stack([each.wins for each in limits])
     drawn = rng.integers(len(limits), size=(_DRAWS, len(limits)))
     means = wins[drawn, np.arange(_DRAWS)[:, None]].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
+    accuracy, (low, high) = float(wins.mean()), np.quantile(means, [0.025, 0.975]).tolist()
     return Asymptote(
-        accuracy=float(wins.mean()),
-        interval=Interval(float(low), float(high)),
+        accuracy=accuracy,
+        interval=Interval(low, high) if low < high else unanimous_interval(accuracy, len(limits)),
         open=sum(each.sure < _SURE for each in limits) / len(limits),
     )

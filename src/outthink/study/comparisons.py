@@ -12,7 +12,7 @@ from outthink.errors import UsageError
 from outthink.study.axes import Axis
 from outthink.study.bootstrap import over_seeds
 from outthink.study.cells import Cell, Method
-from outthink.study.intervals import Interval, mean_estimates
+from outthink.study.intervals import Interval, difference_estimates
 from outthink.study.significance import holm, p_value, problems_needed
 
 __all__ = ["Comparison", "compare", "mean_cost"]
@@ -100,7 +100,7 @@ def _comparisons(pairs: Sequence[tuple[Cell, Cell]], axis: Axis, worth: float) -
     if not pairs:
         return
     columns = np.stack([_differences(cell, standard) for cell, standard in pairs], axis=1)
-    for (cell, standard), column, estimate in zip(pairs, columns.T, mean_estimates(columns), strict=True):
+    for (cell, standard), column, estimate in zip(pairs, columns.T, difference_estimates(columns), strict=True):
         differences = column[~np.isnan(column)]
         if estimate.value is None:
             continue

@@ -18,17 +18,20 @@ __all__ = [
     "Spread",
     "accuracy_estimates",
     "accuracy_interval",
+    "difference_estimates",
     "estimates",
     "hierarchical_interval",
-    "mean_estimates",
     "paired_interval",
     "ratio_estimates",
     "spread",
+    "unanimous_interval",
 ]
 
 _Z = 1.959964
 # Where figures are computed anew for each draw, by a function of the caller's.
 _RESAMPLES = 2000
+# Values that differ by less differ in how they were rounded.
+_ALIKE = 1e-12
 
 
 class Interval(NamedTuple):
@@ -36,6 +39,11 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+# What one problem can be worth, and by how much two methods can differ on it.
+_SHARE = Interval(0.0, 1.0)
+_DIFFERENCE = Interval(-1.0, 1.0)
 
 
 class Estimate(NamedTuple):
@@ -71,27 +79,45 @@ def accuracy_interval(per_problem: Sequence[float]) -> Interval:
     """
     if all(value in (0.0, 1.0) for value in per_problem):
         return _wilson(sum(per_problem), len(per_problem))
-    return _mean_interval(per_problem) or Interval(0.0, 1.0)
+    return _mean_interval(per_problem, _SHARE) or _SHARE
 
 
 def paired_interval(first: Sequence[float], second: Sequence[float]) -> Interval:
     """A bootstrap interval for the mean difference `first - second` over the same problems, in one order."""
-    return _mean_interval([a - b for a, b in zip(first, second, strict=True)]) or Interval(-1.0, 1.0)
+    return _mean_interval([a - b for a, b in zip(first, second, strict=True)], _DIFFERENCE) or _DIFFERENCE
 
 
-def mean_estimates(values: NDArray[np.float64]) -> list[Estimate]:
-    """Means over problems, of differences for instance, with bootstrap intervals, all from the same draws.
+def unanimous_interval(value: float, problems: int, bounds: Interval = _SHARE) -> Interval:
+    """An interval for the mean of what is the same for every problem: a bootstrap has nothing to draw from there.
+
+    Other problems may still be worth something else, as far as the bounds allow. How many of them, Wilson's interval
+    for none of so many problems says; so of problems that are all right this is Wilson's interval.
 
     Args:
-        values: shape (problems, figures), a mean over seeds each; NaN where a problem has no part in a figure.
+        value: what every problem is worth.
+        problems: how many there are.
+        bounds: between which one problem's value can lie.
     """
-    known = ~np.isnan(values)
-    return ratio_estimates(np.where(known, values, 0.0), known.astype(np.float64))
+    others = _wilson(0, problems).high
+    return Interval(value - others * (value - bounds.low), value + others * (bounds.high - value))
+
+
+def difference_estimates(values: NDArray[np.float64]) -> list[Estimate]:
+    """Mean differences of accuracies, with bootstrap intervals over problems, all from the same draws.
+
+    Args:
+        values: shape (problems, figures), in [-1, 1], a mean over seeds each; NaN where a problem has no part in one.
+    """
+    return _mean_estimates(values, _DIFFERENCE)
 
 
 def accuracy_estimates(values: NDArray[np.float64]) -> list[Estimate]:
-    """Mean accuracies; as `mean_estimates`, but with Wilson's interval where each problem was tried once."""
-    known, found = ~np.isnan(values), mean_estimates(values)
+    """Mean accuracies, with Wilson's interval where each problem was tried once, else with bootstrap intervals.
+
+    Args:
+        values: as for `difference_estimates`, in [0, 1].
+    """
+    known, found = ~np.isnan(values), _mean_estimates(values, _SHARE)
     single = (np.isin(values, (0.0, 1.0)) | ~known).all(axis=0) & known.any(axis=0)
     for figure in np.flatnonzero(single):
         column = values[known[:, figure], figure]
@@ -99,18 +125,26 @@ def accuracy_estimates(values: NDArray[np.float64]) -> list[Estimate]:
     return found
 
 
-def ratio_estimates(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> list[Estimate]:
+def ratio_estimates(
+    sums: NDArray[np.float64], counts: NDArray[np.float64], bounds: Interval = _SHARE
+) -> list[Estimate]:
     """One sum over problems divided by another, with bootstrap intervals, all from the same draws.
 
     Args:
         sums: what each problem adds to each figure's numerator; shape (problems, figures).
         counts: what it adds to the denominator.
+        bounds: between which one problem's ratio can lie.
     """
-    problems = (counts > 0).sum(axis=0)
+    taking_part = counts > 0
+    ends = quantiles(ratios(sums, counts), taking_part.sum(axis=0)).T.tolist()
     found = []
-    for figure, (low, high) in enumerate(quantiles(ratios(sums, counts), problems).T.tolist()):
-        value = float(sums[:, figure].sum() / counts[:, figure].sum()) if problems[figure] else None
-        found.append(Estimate(value, Interval(low, high) if problems[figure] > 1 else None))
+    for each, weight, part, drawn in zip(sums.T, counts.T, taking_part.T, ends, strict=True):
+        if not part.any():
+            found.append(Estimate(None, None))
+            continue
+        value, own = float(each.sum() / weight.sum()), each[part] / weight[part]
+        interval = unanimous_interval(value, len(own), bounds) if np.ptp(own) < _ALIKE else Interval(*drawn)
+        found.append(Estimate(value, interval if len(own) > 1 else None))
     return found
 
 
@@ -171,9 +205,13 @@ def estimates(groups: int, figures: Callable[[Sequence[int]], Sequence[float]]) 
     ]
 
 
-def _mean_interval(values: Sequence[float]) -> Interval | None:
-    column = np.array(values, dtype=np.float64)[:, None]
-    return ratio_estimates(column, np.ones_like(column))[0].interval
+def _mean_estimates(values: NDArray[np.float64], bounds: Interval) -> list[Estimate]:
+    known = ~np.isnan(values)
+    return ratio_estimates(np.where(known, values, 0.0), known.astype(np.float64), bounds)
+
+
+def _mean_interval(values: Sequence[float], bounds: Interval) -> Interval | None:
+    return _mean_estimates(np.array(values, dtype=np.float64)[:, None], bounds)[0].interval
 
 
 def _wilson(right: float, n: int) -> Interval:

@@ -21,7 +21,7 @@ from outthink.study.bootstrap import over_seeds
 from outthink.study.cells import Cell
 from outthink.study.difficulty import Difficulty
 from outthink.study.folds import folds
-from outthink.study.intervals import Estimate, accuracy_estimates, mean_estimates
+from outthink.study.intervals import Estimate, accuracy_estimates, difference_estimates
 
 __all__ = ["Choice", "Decision", "cross_validate"]
 
@@ -186,7 +186,7 @@ class _Trial:
         """What came of it, beside what all problems together choose."""
         means = [over_seeds(np.where(self._known, sums / repeats, np.nan)) for sums in self._sums]
         accuracy, cost, single_accuracy, single_cost = means
-        (gain,) = mean_estimates((accuracy - single_accuracy)[:, None])
+        (gain,) = difference_estimates((accuracy - single_accuracy)[:, None])
         worth, single_worth = accuracy_estimates(np.stack([accuracy, single_accuracy], axis=1))
         levels = difficulty.levels(edges)
         chosen, alone = self.choose(levels, len(edges) + 1, self._known)

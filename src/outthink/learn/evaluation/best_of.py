@@ -14,7 +14,7 @@ import numpy as np
 from outthink.answer import canonical
 from outthink.grade import Grader
 from outthink.seeding import for_problem
-from outthink.study.intervals import Estimate, mean_estimates
+from outthink.study.intervals import Estimate, accuracy_estimates, difference_estimates
 from outthink.study.pools import Ballots, Selection, ballots, chance, powers
 
 __all__ = ["Point", "Pool", "curve", "pool_of"]
@@ -107,7 +107,7 @@ def _point(k: int, pools: Sequence[Pool]) -> Point:
     shares = np.array([_chances(pool, k) for pool in pools])
     _, majority, best, weighted = shares.T
     gains = np.stack([best - majority, weighted - majority], axis=1)
-    found = mean_estimates(np.concatenate([shares, gains], axis=1))
+    found = [*accuracy_estimates(shares), *difference_estimates(gains)]
     names = ("passed", "majority", "best", "weighted", "best_gain", "weighted_gain")
     return Point(k=k, problems=len(pools), **dict(zip(names, found, strict=True)))
 
