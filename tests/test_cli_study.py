@@ -1,5 +1,6 @@
 """`outthink study` as a user meets it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -207,3 +208,26 @@ def test_offline_another_baseline_is_only_another_look(study: Study) -> None:
     assert "scripted+bad: 4 problems" in one.out and "scripted+good" not in one.out
     # What was carried out stays as it is.
     assert "scripted+good" in study("--offline").out
+
+
+def test_a_study_shows_what_its_recipe_names(study: Study) -> None:
+    study("--set", "seeds=[0, 1]", "--set", "budgets=[2, 4, 8]")
+
+    def rows(*changes: str) -> set[tuple[str, str, int]]:
+        found = study("--offline", "--format", "json", *(word for each in changes for word in ("--set", each)))
+        return {(line["strategy"], line["selection"], line["n"]) for line in json.loads(found.out)}
+
+    assert {n for _, _, n in rows()} == {1, 2, 4}
+    assert {n for name, _, n in rows("budgets=[8]") if name == "beam"} == {8}
+    assert {name for name, _, _ in rows("strategies=[greedy, beam]")} == {"greedy", "beam"}
+    # Selections are read off the stored trees.
+    assert {how for _, how, _ in rows("strategies=[{kind: sample, select: best}]")} == {"best", "oracle"}
+    assert "4 problems, 1 seed\n" in study("--offline", "--format", "markdown").out
+    assert "4 problems, 2 seeds\n" in study("--offline", "--set", "seeds=[1, 0]", "--format", "markdown").out
+
+
+def test_what_goes_by_a_name_is_what_the_recipe_says_it_is(study: Study) -> None:
+    study()
+    other = study("--offline", "--set", "strategies=[greedy, {kind: beam, width: 2}]")
+    assert (other.status, other.out) == (1, "")
+    assert "strategy 'beam-4' has results with other options than it is now given" in other.err

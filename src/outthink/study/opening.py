@@ -45,11 +45,10 @@ async def open_study(
     Args:
         folder: of a study, or of a run. A run's methods are compared with the majority of its samples.
         watch: told how many of how many searches are read, run by run.
-        recipe: how a study is looked at: its labels, budgets, aggregates, baseline, prices; as it was last carried out
-            if None.
+        recipe: what of a study is looked at, and how; as it was last carried out if None.
 
     Raises:
-        StoreError: there is neither.
+        StoreError: there is neither, or it holds a strategy that the recipe has otherwise.
     """
     file = folder / RECIPE
     if recipe is None and not file.is_file():
@@ -60,13 +59,7 @@ async def open_study(
     there = {label: run for label, run in folders.items() if (run / "run.db").is_file()}
     if not there:
         raise StoreError(f"{folder}: this study has no results yet; carry it out with `outthink study`")
-    study = await load_study(
-        there,
-        recipe.budgets,
-        {series.name: series.aggregates for series in recipe.series},
-        recipe.prices,
-        watch,
-    )
+    study = await load_study(there, recipe, watch)
     larger = tuple(beside(study, recipe.larger, _sizes(there))) if recipe.larger else ()
     return Opened(study, _baselines(study, recipe), there, larger)
 

@@ -117,6 +117,11 @@ class StudyRecipe:
     left_out: tuple[LeftOut, ...]
     text: str
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of all its runs."""
+        return next(iter(self.runs.values())).seeds
+
 
 def load_study_recipe(path: Path, overrides: Sequence[str] = ()) -> StudyRecipe:
     """The recipe in a file.

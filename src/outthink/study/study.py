@@ -11,13 +11,15 @@ from outthink.errors import StoreError
 from outthink.grade import Grader
 from outthink.problems import Problem
 from outthink.registry import make_verifier
-from outthink.runs.recipe import Recipe, StrategyEntry, parse_recipe
+from outthink.runs.recipe import Recipe, parse_recipe
 from outthink.runs.store import Store
 from outthink.select import NEEDS_SCORES, Aggregate
+from outthink.strategies import Pool
 from outthink.study.axes import Prices
 from outthink.study.cells import Cell, Method, cells
 from outthink.study.outcomes import Outcome, read_outcomes, series_name
 from outthink.study.pools import powers
+from outthink.study.recipe import Series, StudyRecipe
 from outthink.study.sweep import seats
 
 __all__ = ["Study", "load_study"]
@@ -59,23 +61,20 @@ class Study:
 
 async def load_study(
     folders: Mapping[str, Path],
-    budgets: Sequence[int] | None = None,
-    aggregates: Mapping[str, Sequence[Aggregate | None]] | None = None,
-    prices: Prices | None = None,
+    recipe: StudyRecipe | None = None,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Study:
     """Read runs and work out what they were worth; no model is asked.
 
     Args:
         folders: of the runs, by the labels of their engines and verifiers.
-        budgets: what pools are cut to; powers of 2, and the largest pool, if None.
-        aggregates: ways to make step scores one number, by series; None is the verifier's own. A series that is left
-            out has that of its entry in the run's recipe.
-        prices: of the models' work; None leaves the money unknown.
+        recipe: what is looked at: its series, budgets, selections, aggregates, seeds and prices. All that the runs hold
+            if None, pools cut to powers of 2 and their own size, the prices unknown.
         watch: told how many of how many searches are read, run by run.
 
     Raises:
-        StoreError: a folder holds no run, or the runs are over different problems.
+        StoreError: a folder holds no run, or a strategy that the recipe has otherwise, or the runs are over different
+            problems.
     """
     outcomes: list[Outcome] = []
     methods: list[Method] = []
@@ -86,17 +85,18 @@ async def load_study(
                 if problems and store.problems() != problems:
                     raise StoreError(f"{folder}: is over other problems than {next(iter(folders.values()))}")
                 problems = store.problems()
-                recipe = parse_recipe(json.loads(store.recipe()), str(folder))
-                for entry in recipe.strategies:
-                    hows = (aggregates or {}).get(series_name(entry), (entry.aggregate,))
-                    methods += _methods(label, entry, [how or _own_aggregate(recipe) for how in hows])
-                outcomes += await read_outcomes(store, label, grader, watch)
+                held = parse_recipe(json.loads(store.recipe()), str(folder))
+                series = _held_series(held) if recipe is None else _asked_series(recipe, held, folder)
+                methods += [method for each in series for method in _methods(label, each, _own_aggregate(held))]
+                found = await read_outcomes(store, label, grader, watch)
+                outcomes += [each for each in found if recipe is None or _is_asked_for(each, recipe)]
     seeds = sorted({outcome.seed for outcome in outcomes})
+    prices = recipe.prices if recipe else None
     largest = max((outcome.n for outcome in outcomes if outcome.pooled), default=1)
     made = cells(
         outcomes,
         list(dict.fromkeys(methods)),
-        budgets or sorted({*powers(largest), largest}),
+        recipe.budgets if recipe else sorted({*powers(largest), largest}),
         [problem.id for problem in problems],
         seeds,
         prices,
@@ -106,15 +106,45 @@ async def load_study(
     )
 
 
-def _methods(run: str, entry: StrategyEntry, aggregates: Sequence[Aggregate]) -> list[Method]:
-    """What can be made of an entry's searches: its selections, and what none of them can beat."""
-    series = series_name(entry)
-    chosen = [
-        Method(run, series, selection, how)
-        for selection in entry.select
-        for how in (aggregates if selection in NEEDS_SCORES else [None])
+def _held_series(held: Recipe) -> list[Series]:
+    """Every entry of a run as a series of its own."""
+    return [
+        Series(
+            name=series_name(entry),
+            entries={seats(entry.strategy): entry},
+            pooled=isinstance(entry.strategy, Pool),
+            aggregates=(entry.aggregate,),
+        )
+        for entry in held.strategies
     ]
-    return [*chosen, Method(run, series, "oracle", None)] if seats(entry.strategy) > 1 else chosen
+
+
+def _asked_series(recipe: StudyRecipe, held: Recipe, folder: Path) -> Sequence[Series]:
+    """A recipe's series. What a run holds under their names has to be what the recipe says it is."""
+    asked = {(each.name, n): entry.strategy for each in recipe.series for n, entry in each.entries.items()}
+    for entry in held.strategies:
+        if asked.get((series_name(entry), seats(entry.strategy)), entry.strategy) != entry.strategy:
+            raise StoreError(
+                f"{folder}: strategy {entry.name!r} has results with other options than it is now given; "
+                "give it these, or leave it out"
+            )
+    return recipe.series
+
+
+def _is_asked_for(outcome: Outcome, recipe: StudyRecipe) -> bool:
+    return outcome.seed in recipe.seeds and any(
+        outcome.strategy == series.name and (outcome.pooled or outcome.n in series.entries) for series in recipe.series
+    )
+
+
+def _methods(run: str, series: Series, own: Aggregate) -> list[Method]:
+    """What can be made of a series' searches: its selections, and what none of them can beat."""
+    chosen = [
+        Method(run, series.name, selection, how)
+        for selection in series.select
+        for how in ([each or own for each in series.aggregates] if selection in NEEDS_SCORES else [None])
+    ]
+    return [*chosen, Method(run, series.name, "oracle", None)] if max(series.entries) > 1 else chosen
 
 
 def _own_aggregate(recipe: Recipe) -> Aggregate:
