@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,19 @@ def test_the_front_is_what_nothing_cheaper_beats(made: dict[str, Any]) -> None:
     shown = [(p["costs"]["tokens"], 100 * p["value"]) for p in made["points"] if p["method"] in made["shown"]]
     best = {(x, y) for x, y in shown if not any(a <= x and b >= y and (a, b) != (x, y) for a, b in shown)}
     assert set(zip(front.get_xdata(), front.get_ydata(), strict=True)) == best
+
+
+def test_axes_are_marked_at_round_numbers(made: dict[str, Any]) -> None:
+    told = {}
+    for axis in made["axes"][:2]:
+        figure = curves(made, {"": made["points"]}, axis)
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        low, high = axes.get_xlim()
+        told[axis["name"]] = [value for value in axes.get_xticks() if low <= value <= high]
+        assert {value % 10 for value in axes.get_yticks()} <= {0, 5}
+    assert len(told["samples"]) > 1 and all(math.log2(value).is_integer() for value in told["samples"])
+    assert len(told["tokens"]) > 1 and {f"{value:e}"[0] for value in told["tokens"]} <= {"1", "2", "5"}
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,11 @@ def _curves(axes: Axes, document: Mapping[str, Any], points: Sequence[Point], ax
     visible = [each for each in placed if each["method"] in shown]
     axes.set_xscale("log", base=2)
     _front(axes, visible, axis)
+    # Where many bands lie on each other, each has to be fainter.
+    faint = min(0.13, 0.5 / max(1, len(shown)))
     for number in shown:
         mine = [each for each in visible if each["method"] == number]
-        _line(axes, mine, axis, look(document, number) | {"markersize": size}, methods[number]["name"])
+        _line(axes, mine, axis, look(document, number) | {"markersize": size}, methods[number]["name"], faint)
     for number, method in enumerate(methods):
         if method["selection"] == "oracle" and method["pooled"] and (method["run"], method["strategy"]) in series:
             mine = [each for each in placed if each["method"] == number]
@@ -67,19 +69,27 @@ def _curves(axes: Axes, document: Mapping[str, Any], points: Sequence[Point], ax
         if method["strategy"] == "greedy" and method["selection"] != "oracle":
             for each in (each for each in points if each["method"] == number and each["value"] is not None):
                 axes.axhline(100 * each["value"], color=MUTED, linewidth=0.9, linestyle="--", label=method["name"])
-    axes.xaxis.set_major_locator(LogLocator(base=2, numticks=8))
+    axes.xaxis.set_major_locator(_round_numbers(axis, [each["costs"][axis] for each in placed]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
-def _line(axes: Axes, mine: Sequence[Point], axis: str, style: Mapping[str, Any], name: str) -> None:
+def _round_numbers(axis: str, costs: Sequence[float]) -> LogLocator:
+    """Marks of an axis: N doubles; else powers of 10 are round, and, where these are few, 2 and 5 times them."""
+    if axis == "samples":
+        return LogLocator(base=2, numticks=8)
+    wide = bool(costs) and max(costs) > 1000 * min(costs)
+    return LogLocator(base=10, subs=(1,) if wide else (1, 2, 5), numticks=8)
+
+
+def _line(axes: Axes, mine: Sequence[Point], axis: str, style: Mapping[str, Any], name: str, faint: float) -> None:
     x, y = _xy(mine, axis)
     axes.plot(x, y, **style, label=name)
     known = [each for each in mine if each["low"] is not None]
     low, high = [100 * each["low"] for each in known], [100 * each["high"] for each in known]
     if len(known) > 1:
-        axes.fill_between(_xy(known, axis)[0], low, high, color=style["color"], alpha=0.13, linewidth=0)
+        axes.fill_between(_xy(known, axis)[0], low, high, color=style["color"], alpha=faint, linewidth=0)
     else:
         axes.vlines(_xy(known, axis)[0], low, high, color=style["color"], alpha=0.3, linewidth=3)
 

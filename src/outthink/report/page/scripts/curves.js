@@ -56,7 +56,8 @@ function curves(all, { axis, width, height, domain, label }) {
       { x, y, curve: "step-after", stroke: "var(--front)", strokeWidth: 9, strokeLinejoin: "round" }) : null,
     d3.groups(bounds, (point) => point.method).map(([number, mine]) => Plot.line(mine,
       { x, y, stroke: look(report.methods[number]).colour, strokeDasharray: "1 4", strokeLinecap: "round", strokeWidth: 2 })),
-    view.bands ? lines.map(([number, mine]) => band(number, mine, x, dim(number))) : null,
+    // Where many bands lie on each other, each has to be fainter.
+    view.bands ? lines.map(([number, mine]) => band(number, mine, x, Math.min(0.13, 0.5 / lines.length) * dim(number))) : null,
     lines.map(([number, mine]) => line(number, mine, x, y, dim(number))),
     lines.map(([number, mine]) => Plot.dot(mine, {
       x, y, symbol: look(report.methods[number]).symbol, fill: look(report.methods[number]).colour, r: 4.5, opacity: dim(number),
@@ -74,19 +75,31 @@ function curves(all, { axis, width, height, domain, label }) {
     className: "plot",
     x: {
       type: "log", base: 2, label: report.axes.find(({ name }) => name === axis)?.label, labelAnchor: "center", labelArrow: "none",
-      ticks: Math.max(3, Math.min(10, Math.round(width / 90))), tickFormat: amount, tickSize: 4,
+      ticks: roundNumbers(axis, everything.map(x), Math.max(3, Math.min(10, Math.round(width / 90)))), tickFormat: amount, tickSize: 4,
     },
     y: { domain, grid: true, label: "right, %", labelArrow: "none", tickSize: 0, ticks: Math.max(4, Math.round(height / 55)) },
     marks,
   });
 }
 
+/** Where to mark a logarithmic axis, in at most so many places: N doubles; else powers of 10 are round, and 2 and 5 times them. */
+function roundNumbers(axis, costs, most) {
+  const [low, high] = d3.extent(costs);
+  if (low === undefined) return most;
+  const [base, ...factors] = axis === "samples" ? [2, 1] : [10, 1, 2, 5];
+  const powers = d3.range(Math.floor(Math.log(low) / Math.log(base)), Math.log(high) / Math.log(base) + 1);
+  const marked = (every, by) => powers.filter((power) => power % every === 0).flatMap((power) => by.map((factor) => factor * base ** power))
+    .filter((value) => value >= low && value <= high);
+  const found = [marked(1, factors), marked(1, [1]), marked(2, [1]), marked(4, [1])].find((each) => each.length <= most) ?? [];
+  return found.length > 1 ? found : most;
+}
+
 function band(number, mine, x, opacity) {
   const known = mine.filter((point) => point.low !== null);
   const channels = { x, y1: (point) => 100 * point.low, y2: (point) => 100 * point.high };
   const { colour } = look(report.methods[number]);
-  if (known.length > 1) return Plot.areaY(known, { ...channels, fill: colour, fillOpacity: 0.13 * opacity });
-  return Plot.ruleX(known, { ...channels, stroke: colour, strokeWidth: 5, strokeOpacity: 0.25 * opacity });
+  if (known.length > 1) return Plot.areaY(known, { ...channels, fill: colour, fillOpacity: opacity });
+  return Plot.ruleX(known, { ...channels, stroke: colour, strokeWidth: 5, strokeOpacity: 2 * opacity });
 }
 
 function line(number, mine, x, y, opacity) {
