@@ -223,6 +223,9 @@ def test_a_study_shows_what_its_recipe_names(study: Study) -> None:
     # Selections are read off the stored trees.
     assert {how for _, how, _ in rows("strategies=[{kind: sample, select: best}]")} == {"best", "oracle"}
     assert "4 problems, 1 seed\n" in study("--offline", "--format", "markdown").out
+    nothing = study("--offline", "--set", "seeds=[7]")
+    assert (nothing.status, "A gain is over" in nothing.out) == (0, False)
+    assert "There is no result yet of what the recipe names." in nothing.out
     assert "4 problems, 2 seeds\n" in study("--offline", "--set", "seeds=[1, 0]", "--format", "markdown").out
 
 

@@ -39,6 +39,11 @@ _UNITS: Mapping[Axis, str] = {
     "money": "money",
 }
 
+_NOTHING_YET = (
+    "There is no result yet of what the recipe names. It is carried out without --offline; "
+    "`outthink show` on a run's folder lists what else is there."
+)
+
 
 def show_study(opened: Opened, form: Format = "table", axis: Axis = "samples") -> None:
     """Print a study's tables, one for each engine and verifier.
@@ -56,7 +61,7 @@ def show_study(opened: Opened, form: Format = "table", axis: Axis = "samples") -
     runs = {run: list(group) for run, group in groupby(lines, key=lambda line: line.method.run)}
     tables = [study_table(mine, f"{run}: {size}" if run else size) for run, mine in runs.items()]
     tables += larger_tables(opened.beside)
-    below = [_legend(opened, axis), *_limits(opened.study)]
+    below = [_legend(opened, axis), *_limits(opened.study)] if lines else [_NOTHING_YET]
     notes = list(_notes(opened.folders))
     if form == "table":
         views = [table.view() for table in tables]
