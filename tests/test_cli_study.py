@@ -234,3 +234,10 @@ def test_what_goes_by_a_name_is_what_the_recipe_says_it_is(study: Study) -> None
     other = study("--offline", "--set", "strategies=[greedy, {kind: beam, width: 2}]")
     assert (other.status, other.out) == (1, "")
     assert "strategy 'beam-4' has results with other options than it is now given" in other.err
+
+
+def test_a_vote_that_reads_scores_is_not_made_of_searches_that_have_none(study: Study) -> None:
+    study("--set", "strategies=[greedy, sample]")
+    other = study("--offline", "--set", "strategies=[{kind: sample, select: weighted}]")
+    assert (other.status, other.out) == (1, "")
+    assert "strategy 'sample-4' has results that were not scored, and is now selected by weighted" in other.err

@@ -121,12 +121,20 @@ def _held_series(held: Recipe) -> list[Series]:
 
 def _asked_series(recipe: StudyRecipe, held: Recipe, folder: Path) -> Sequence[Series]:
     """A recipe's series. What a run holds under their names has to be what the recipe says it is."""
-    asked = {(each.name, n): entry.strategy for each in recipe.series for n, entry in each.entries.items()}
+    named = {series.name: series for series in recipe.series}
     for entry in held.strategies:
-        if asked.get((series_name(entry), seats(entry.strategy)), entry.strategy) != entry.strategy:
+        series = named.get(series_name(entry))
+        if series is None:
+            continue
+        if series.entries.get(seats(entry.strategy), entry).strategy != entry.strategy:
             raise StoreError(
                 f"{folder}: strategy {entry.name!r} has results with other options than it is now given; "
                 "give it these, or leave it out"
+            )
+        if not entry.scored and not NEEDS_SCORES.isdisjoint(series.select):
+            raise StoreError(
+                f"{folder}: strategy {entry.name!r} has results that were not scored, and is now selected by "
+                f"{', '.join(series.select)}; select them by majority, or leave it out"
             )
     return recipe.series
 
