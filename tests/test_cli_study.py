@@ -229,9 +229,10 @@ def test_a_study_shows_what_its_recipe_names(study: Study) -> None:
     assert "4 problems, 2 seeds\n" in study("--offline", "--set", "seeds=[1, 0]", "--format", "markdown").out
 
 
-def test_what_goes_by_a_name_is_what_the_recipe_says_it_is(study: Study) -> None:
+@pytest.mark.parametrize("options", ["width: 2", "budget: {tokens: 100}"])
+def test_what_goes_by_a_name_is_what_the_recipe_says_it_is(study: Study, options: str) -> None:
     study()
-    other = study("--offline", "--set", "strategies=[greedy, {kind: beam, width: 2}]")
+    other = study("--offline", "--set", f"strategies=[greedy, {{kind: beam, {options}}}]")
     assert (other.status, other.out) == (1, "")
     assert "strategy 'beam-4' has results with other options than it is now given" in other.err
 

@@ -92,5 +92,7 @@ def test_what_is_counted_is_the_selections_own() -> None:
 def test_all_that_there_is_is_shared_out_evenly() -> None:
     found = shared_out({f"p{i}": i / 10 for i in range(10)}, 8, n=8)
     assert (found.counts == 8).all() and found.gain.value == 0.0
+    # Of ten problems none differs: Wilson's interval ends at 28 %.
+    assert found.gain.interval == pytest.approx((-0.2775, 0.2775), abs=1e-4)
     with pytest.raises(UsageError, match="each is 9; it must be between 4 pilots and 8 solutions in a pool"):
         shared_out({f"p{i}": i / 10 for i in range(10)}, 9, n=8)

@@ -139,6 +139,7 @@ def test_of_equally_good_methods_the_cheapest_is_chosen() -> None:
     found = decide(options, accuracy, budget=8.0)
     assert {choice.cell.n for choice in found.choices} == {2} and found.single.n == 2
     assert found.cost == 2.0 and found.gain.value == 0.0
+    assert found.gain.interval == pytest.approx((-0.1135, 0.1135), abs=1e-4)
 
 
 def test_a_level_without_problems_does_as_all_together() -> None:

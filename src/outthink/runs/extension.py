@@ -86,7 +86,7 @@ def _check_same(store: Store, old: _Known, new: _Known) -> None:
     name = f"{store.folder}: strategy {now.name!r}"
     # An aggregate that is read while searching decides where a search goes.
     aggregate = before.aggregate == now.aggregate or not now.strategy.ranks
-    if before.strategy != now.strategy or before.budget != now.budget or not aggregate:
+    if not now.searches_as(before) or not aggregate:
         raise StoreError(
             f"{name} has results as {_written(old)}, and is now {_written(new)}; "
             "give it a `name` of its own, or choose another --out"

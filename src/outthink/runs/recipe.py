@@ -95,6 +95,10 @@ class StrategyEntry:
         """Whether anything reads scores; if not, no verifier is asked and none is paid."""
         return self.strategy.ranks or any(name in NEEDS_SCORES for name in self.select)
 
+    def searches_as(self, other: StrategyEntry) -> bool:
+        """Whether it spends what the other spends, in the same way; what is read off the searches may differ."""
+        return self.strategy == other.strategy and self.budget == other.budget
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:

@@ -126,7 +126,7 @@ def _asked_series(recipe: StudyRecipe, held: Recipe, folder: Path) -> Sequence[S
         series = named.get(series_name(entry))
         if series is None:
             continue
-        if series.entries.get(seats(entry.strategy), entry).strategy != entry.strategy:
+        if not series.entries.get(seats(entry.strategy), entry).searches_as(entry):
             raise StoreError(
                 f"{folder}: strategy {entry.name!r} has results with other options than it is now given; "
                 "give it these, or leave it out"

@@ -46,6 +46,7 @@ def test_a_perfect_verifier_reaches_the_ceiling_and_a_reversed_one_the_floor() -
     assert single.best.value == pytest.approx(single.majority.value)
     assert single.weighted.value == pytest.approx(single.majority.value)
     assert single.best_gain.value == pytest.approx(0.0)
+    assert single.best_gain.interval == pytest.approx((-0.1135, 0.1135), abs=1e-4)
     low = curve(reversed_pools)
     assert low[-1].best_gain.interval is not None
     assert low[-1].best_gain.interval.high < 0
