@@ -114,9 +114,10 @@ def _worth(outcome: Outcome, method: Method, budgets: Sequence[int]) -> Iterator
         yield outcome.n, float(is_right(outcome.solved, method))
         return
     pool = pool_ballots(outcome.samples, method.aggregate)
-    rng = np.random.default_rng(for_problem(outcome.seed, outcome.problem))
     for n in budgets:
         if n <= outcome.n:
+            # Draws of its own, so that a figure does not depend on what else is asked for.
+            rng = np.random.default_rng(for_problem(outcome.seed, outcome.problem, n))
             yield n, chance(pool, n, method.selection, rng)
 
 
