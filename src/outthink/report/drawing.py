@@ -54,8 +54,9 @@ def _curves(axes: Axes, document: Mapping[str, Any], points: Sequence[Point], ax
     series = {(methods[number]["run"], methods[number]["strategy"]) for number in shown}
     placed = [each for each in points if each["value"] is not None and (each["costs"][axis] or 0) > 0]
     visible = [each for each in placed if each["method"] in shown]
+    greedy = [each for each in points if _is_greedy(methods[each["method"]]) and each["value"] is not None]
     axes.set_xscale("log", base=2)
-    _front(axes, visible, axis)
+    _front(axes, [each for each in placed if each["method"] in shown or each in greedy], axis)
     # Where many bands lie on each other, each has to be fainter.
     faint = min(0.13, 0.5 / max(1, len(shown)))
     for number in shown:
@@ -66,13 +67,17 @@ def _curves(axes: Axes, document: Mapping[str, Any], points: Sequence[Point], ax
             mine = [each for each in placed if each["method"] == number]
             style = look(document, number) | {"linestyle": (0, (0.5, 2)), "marker": "", "dash_capstyle": "round"}
             axes.plot(*_xy(mine, axis), **style, label=f"{method['name']} (pass@N)")
-        if method["strategy"] == "greedy" and method["selection"] != "oracle":
-            for each in (each for each in points if each["method"] == number and each["value"] is not None):
-                axes.axhline(100 * each["value"], color=MUTED, linewidth=0.9, linestyle="--", label=method["name"])
+    for each in greedy:
+        name = methods[each["method"]]["name"]
+        axes.axhline(100 * each["value"], color=MUTED, linewidth=0.9, linestyle="--", label=name)
     axes.xaxis.set_major_locator(_round_numbers(axis, [each["costs"][axis] for each in placed]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+
+
+def _is_greedy(method: Mapping[str, Any]) -> bool:
+    return bool(method["strategy"] == "greedy" and method["selection"] != "oracle")
 
 
 def _round_numbers(axis: str, costs: Sequence[float]) -> LogLocator:

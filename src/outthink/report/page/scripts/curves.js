@@ -57,7 +57,7 @@ function curves(all, { axis, width, height, domain, label }) {
     d3.groups(bounds, (point) => point.method).map(([number, mine]) => Plot.line(mine,
       { x, y, stroke: look(report.methods[number]).colour, strokeDasharray: "1 4", strokeLinecap: "round", strokeWidth: 2 })),
     // Where many bands lie on each other, each has to be fainter.
-    view.bands ? lines.map(([number, mine]) => band(number, mine, x, Math.min(0.13, 0.5 / lines.length) * dim(number))) : null,
+    view.bands ? lines.map(([number, mine]) => band(number, mine, x, Math.min(0.13, 0.5 / lines.length), dim(number))) : null,
     lines.map(([number, mine]) => line(number, mine, x, y, dim(number))),
     lines.map(([number, mine]) => Plot.dot(mine, {
       x, y, symbol: look(report.methods[number]).symbol, fill: look(report.methods[number]).colour, r: 4.5, opacity: dim(number),
@@ -94,12 +94,12 @@ function roundNumbers(axis, costs, most) {
   return found.length > 1 ? found : most;
 }
 
-function band(number, mine, x, opacity) {
+function band(number, mine, x, faint, opacity) {
   const known = mine.filter((point) => point.low !== null);
   const channels = { x, y1: (point) => 100 * point.low, y2: (point) => 100 * point.high };
   const { colour } = look(report.methods[number]);
-  if (known.length > 1) return Plot.areaY(known, { ...channels, fill: colour, fillOpacity: opacity });
-  return Plot.ruleX(known, { ...channels, stroke: colour, strokeWidth: 5, strokeOpacity: 2 * opacity });
+  if (known.length > 1) return Plot.areaY(known, { ...channels, fill: colour, fillOpacity: faint * opacity });
+  return Plot.ruleX(known, { ...channels, stroke: colour, strokeWidth: 5, strokeOpacity: 0.3 * opacity });
 }
 
 function line(number, mine, x, y, opacity) {
