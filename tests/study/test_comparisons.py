@@ -28,13 +28,23 @@ def test_each_method_meets_the_baseline_at_its_own_n() -> None:
     assert found[0].baseline == BASE and found[0].problems == 80
 
 
-def test_at_equal_tokens_the_baseline_has_its_largest_budget_that_costs_no_more() -> None:
+def test_at_equal_tokens_the_baseline_has_its_largest_budget_that_costs_as_much() -> None:
     base = [cell(results(0.3), name="base", n=n, cost=100.0 * n) for n in (1, 2, 4, 8)]
     dear, cheap = cell(results(0.6), name="a", n=2, cost=450.0), cell(results(0.6), name="b", n=4, cost=90.0)
     (found,) = compare([*base, dear, cheap], BASE, axis="tokens")
     assert (found.method.strategy, found.baseline_n, found.cost, found.baseline_cost) == ("a", 4, 450.0, 400.0)
-    exact = cell(results(0.6), name="a", n=2, cost=400.0000000001)
-    assert compare([*base, exact], BASE, axis="tokens")[0].baseline_n == 4
+
+
+@pytest.mark.parametrize(("cost", "met"), [(399.9, 4), (381.0, 4), (380.0, 2), (400.0000000001, 4), (95.3, 1)])
+def test_what_costs_a_little_less_by_chance_does_not_meet_a_far_smaller_budget(cost: float, met: int) -> None:
+    base = [cell(results(0.3), name="base", n=n, cost=100.0 * n) for n in (1, 2, 4, 8)]
+    other = cell(results(0.6), name="a", n=4, cost=cost)
+    assert compare([*base, other], BASE, axis="tokens")[0].baseline_n == met
+
+
+def test_samples_are_counted_to_the_last() -> None:
+    base = [cell(results(0.3), name="base", n=n) for n in (63, 64, 65)]
+    assert compare([*base, cell(results(0.6), name="a", n=64)], BASE)[0].baseline_n == 64
 
 
 def test_only_problems_that_both_have_are_compared() -> None:

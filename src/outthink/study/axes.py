@@ -14,7 +14,7 @@ from outthink.errors import UsageError
 from outthink.options import check_keys, make
 from outthink.study.account import Account, Work
 
-__all__ = ["AXES", "INTENSITY", "Axis", "Prices", "Tariff", "expense", "machine_seconds", "read_prices"]
+__all__ = ["AXES", "INTENSITY", "Axis", "Prices", "Tariff", "as_much", "expense", "machine_seconds", "read_prices"]
 
 Axis = Literal["samples", "tokens", "flops", "memory_flops", "seconds", "money"]
 AXES: tuple[Axis, ...] = get_args(Axis)
@@ -23,6 +23,7 @@ INTENSITY = 562.5
 """FLOPs that a machine could do while it reads one byte: an NVIDIA B200's 4.5e15 per second over its 8e12 bytes per
 second, as Kinetics has it (Sadhukhan et al. 2025, arXiv 2506.05333)."""
 
+_MEASURED = 1.05
 _MILLION = 1e6
 _HOUR = 3600.0
 
@@ -137,6 +138,20 @@ def expense(
         "seconds": seconds,
         "money": math.nan if prices is None else prices.of(engine, verifier, seconds),
     }
+
+
+def as_much(cost: float, axis: Axis) -> float:
+    """The most that still counts as the same mean cost: 5 % more, but of samples none.
+
+    Samples are counted. All else is measured, and searches of as many samples differ in it by a few percent, by chance
+    and in the length of what they find. Without an allowance what costs a thousandth more would be held against the
+    next smaller budget, a quarter of it.
+
+    Args:
+        cost: mean per search.
+        axis: in what.
+    """
+    return cost if axis == "samples" else _MEASURED * cost
 
 
 def machine_seconds(spans: Sequence[tuple[float, float]]) -> list[float]:

@@ -9,16 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outthink.errors import UsageError
-from outthink.study.axes import Axis
+from outthink.study.axes import Axis, as_much
 from outthink.study.bootstrap import over_seeds
 from outthink.study.cells import Cell, Method
 from outthink.study.intervals import Interval, difference_estimates
 from outthink.study.significance import holm, p_value, problems_needed
 
 __all__ = ["Comparison", "compare", "mean_cost"]
-
-# Means of the same costs, taken another way, are equal but for rounding.
-_ROUNDING = 1 + 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +24,8 @@ class Comparison:
 
     Args:
         method, n: which.
-        baseline, baseline_n: against what: the baseline's largest budget that costs no more on the axis.
+        baseline, baseline_n: against what: the baseline's largest budget that costs as much on the axis, or else the
+            next less.
         cost, baseline_cost: of both on the axis, mean per search.
         problems: on which both have results.
         difference: in accuracy, method less baseline.
@@ -59,7 +57,8 @@ def compare(
     Args:
         cells: all methods at all budgets.
         baseline: one of their methods.
-        axis: in what equal cost is meant; with "samples" it is the same N wherever the baseline has it.
+        axis: in what equal cost is meant, see `outthink.study.axes.as_much`; with "samples" it is the same N wherever
+            the baseline has it.
         worth: the difference in accuracy that one would like to see, for `problems_needed`.
 
     Returns:
@@ -91,7 +90,7 @@ def mean_cost(cell: Cell, axis: Axis) -> float:
 
 
 def _equal(cell: Cell, standards: Sequence[Cell], axis: Axis) -> Cell | None:
-    allowed = mean_cost(cell, axis) * _ROUNDING
+    allowed = as_much(mean_cost(cell, axis), axis)
     affordable = [standard for standard in standards if mean_cost(standard, axis) <= allowed]
     return max(affordable, key=lambda standard: mean_cost(standard, axis), default=None)
 

@@ -13,7 +13,7 @@ from outthink.errors import UsageError
 from outthink.select import Aggregate, Select
 from outthink.strategies.parts.policy import Predictor
 from outthink.study.allocation import Allocation, allocation
-from outthink.study.axes import Axis
+from outthink.study.axes import Axis, as_much
 from outthink.study.cells import Cell, Method
 from outthink.study.comparisons import mean_cost
 from outthink.study.difficulty import Difficulty, predicted, quantiles
@@ -82,7 +82,8 @@ def if_known(
         study: has a pool of the run.
         run: the label of engine and verifier.
         axis: what budgets count.
-        budgets: mean cost per search; what the pool's solutions cost at each N if None.
+        budgets: mean cost per search; if None, all that counts as the cost of the pool's solutions at each N, see
+            `outthink.study.axes.as_much`.
         selection, aggregate: of the methods to choose from; all if None.
         levels: makes levels of pass@1.
         folds: of the cross-validation.
@@ -203,7 +204,7 @@ def _aggregate(study: Study, run: str) -> Aggregate:
 
 
 def _budgets(study: Study, cells: Sequence[Cell], axis: Axis) -> list[float]:
-    """What independent solutions cost at each N."""
+    """The most that counts as the cost of independent solutions, at each N."""
     pooled = {outcome.strategy for outcome in study.outcomes if outcome.pooled}
     costs = {mean_cost(cell, axis) for cell in cells if cell.method.strategy in pooled}
-    return sorted(cost for cost in costs if not math.isnan(cost))
+    return sorted(as_much(cost, axis) for cost in costs if not math.isnan(cost))

@@ -92,7 +92,8 @@ def _notes(folders: Mapping[str, Path]) -> Iterator[str]:
 
 def _legend(opened: Opened, axis: Axis) -> str:
     names = dict.fromkeys(f"{each.strategy} {selected_by(each)}" for each in opened.baselines.values())
-    equal = "at the same N" if axis == "samples" else f"that costs no more {_UNITS[axis]}"
+    measured = f"that costs as much in {_UNITS[axis]} (5 % more at most), or else the next less"
+    equal = "at the same N" if axis == "samples" else measured
     return (
         "Means per search, over problems and seeds. Intervals are over problems. Of independent solutions, what N of "
         f"them are worth is estimated from all. A gain is over {', '.join(names)} {equal}, paired by problem; p is "
