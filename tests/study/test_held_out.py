@@ -7,6 +7,8 @@ import pytest
 from simulated import RUN, TOKENS, outcome, pool, pools, solved, study
 
 from outthink.errors import UsageError
+from outthink.study.account import Work
+from outthink.study.cells import expense
 from outthink.study.held_out import hold_out
 
 
@@ -36,6 +38,20 @@ def test_of_one_seed_half_of_the_solutions_is_held_out() -> None:
     for name in ("tokens", "flops"):
         np.testing.assert_allclose(rest.cells[1].costs[name], made.cells[1].costs[name])  # type: ignore[index]
     assert (rest.cells[1].costs["tokens"] == 2 * TOKENS).all()
+
+
+def test_half_a_pool_may_hold_fewer_solutions_than_the_whole_has_copies_of_one() -> None:
+    whole = outcome("p", [solved(True, 0.5)] * 3 + [solved(False, 0.2)], n=4)
+    copied = replace(whole, account=replace(whole.account, copied=((3, Work(computed=30.0, flops=30.0)),)))
+    made = study([copied], [1, 2])
+    ease, rest = hold_out(made, RUN)
+    assert ease[0, 0] in (0.5, 1.0) and [each.n for each in rest.outcomes] == [2]
+    assert [cell.n for cell in rest.cells] == [1, 2]
+    for before, after in zip(made.cells, rest.cells, strict=True):
+        assert after.costs == before.costs and not np.isnan(after.costs["flops"]).any()
+    # The half by itself cannot tell what it cost, and does not pretend to.
+    (half,) = rest.outcomes
+    assert np.isnan(expense(half, 1, scored=True, prices=None)["tokens"])
 
 
 def test_what_is_held_out_says_nothing_of_the_luck_of_the_rest() -> None:

@@ -26,7 +26,7 @@ from outthink.shape import Shape
 from outthink.study.places import Places, tokens_computed
 from outthink.tree import Node, Tree
 
-__all__ = ["Account", "Work", "account"]
+__all__ = ["UNKNOWN", "Account", "Work", "account"]
 
 _BYTES = 2
 """Of a key's or a value's element: they are kept at 16 bits unless somebody wants otherwise."""
@@ -103,6 +103,11 @@ class Account:
 
 
 _UNKNOWN = Work(*[math.nan] * 5)
+
+UNKNOWN = Account(
+    engine=_UNKNOWN, verifier=_UNKNOWN, once_engine=_UNKNOWN, once_verifier=_UNKNOWN, prompt=math.nan, lengths=()
+)
+"""Of what cannot be told from a tree of its own."""
 
 
 def account(tree: Tree, models: Mapping[str, Shape | None]) -> Account:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outthink.errors import UsageError
+from outthink.study.account import UNKNOWN
 from outthink.study.bootstrap import over_seeds
 from outthink.study.cells import cells
 from outthink.study.outcomes import Outcome, Solved
@@ -65,7 +67,9 @@ def _halves(pool: Outcome) -> tuple[Outcome, Outcome]:
 
 
 def _of(pool: Outcome, seats: Sequence[Solved | None]) -> Outcome:
-    return replace(pool, n=len(seats), solved=tuple(each for each in seats if each is not None))
+    solved = tuple(each for each in seats if each is not None)
+    # The tree's account is of the whole pool: how many of its copies are here, for one, it does not say.
+    return replace(pool, n=len(seats), solved=solved, account=UNKNOWN, seconds=math.nan)
 
 
 def _evaluated(study: Study, outcomes: Sequence[Outcome]) -> Study:
