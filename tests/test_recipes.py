@@ -46,14 +46,18 @@ def test_a_recipe_says_how_it_is_carried_out(path: Path) -> None:
 
 @pytest.fixture
 def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Try:
-    """Carries out a recipe in smoke size, and finds all of its searches done."""
+    """Carries out a recipe in smoke size, finds all of its searches done, and reports them."""
     monkeypatch.chdir(tmp_path)
 
-    def carry_out(path: Path, stand_ins: StandIns) -> None:
+    def command(*words: str) -> tuple[str, str]:
         with pytest.raises(SystemExit) as left:
-            main(["study", str(path), "--smoke", stand_ins])
+            main(list(words))
         out, err = capsys.readouterr()
         assert not left.value.code, err
+        return out, err
+
+    def carry_out(path: Path, stand_ins: StandIns) -> None:
+        out, err = command("study", str(path), "--smoke", stand_ins)
         assert "Its figures mean nothing." in err
         folder = tmp_path / "studies" / f"{path.stem}-smoke-{stand_ins}"
         for label, run in smoke(load_study_recipe(path), stand_ins).runs.items():
@@ -62,6 +66,8 @@ def carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
                 results = store.results()
                 assert len(results) == len(run.strategies) * len(store.problems())
                 assert not [result.error for result in results if result.error]
+        command("report", str(folder), "-o", "report.html")
+        assert (tmp_path / "report.html").read_text(encoding="utf-8").endswith("</html>\n")
 
     return carry_out
 

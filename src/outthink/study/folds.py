@@ -28,7 +28,7 @@ def folds(problems: int, count: int, repeats: int = 1) -> Iterator[NDArray[np.bo
         UsageError: there are not enough problems.
     """
     if not 2 <= count <= problems:
-        raise UsageError(f"folds is {count}; it must be between 2 and the {problems} problems")
+        raise UsageError(f"folds is {count}; it must be between 2 and the {problems} problems: study more of them")
     rng = np.random.default_rng(0)
     for _ in range(repeats):
         fold = rng.permutation(problems) % count
