@@ -102,10 +102,15 @@ class Account:
         return engine._replace(read=read), verifier
 
 
-_UNKNOWN = Work(*[math.nan] * 5)
+_UNKNOWN_WORK = Work(*[math.nan] * 5)
 
 UNKNOWN = Account(
-    engine=_UNKNOWN, verifier=_UNKNOWN, once_engine=_UNKNOWN, once_verifier=_UNKNOWN, prompt=math.nan, lengths=()
+    engine=_UNKNOWN_WORK,
+    verifier=_UNKNOWN_WORK,
+    once_engine=_UNKNOWN_WORK,
+    once_verifier=_UNKNOWN_WORK,
+    prompt=math.nan,
+    lengths=(),
 )
 """Of what cannot be told from a tree of its own."""
 
@@ -138,7 +143,7 @@ def account(tree: Tree, models: Mapping[str, Shape | None]) -> Account:
 def _engine(tree: Tree, places: Places, writers: Sequence[Shape | None]) -> tuple[Work, float]:
     """What the engine and its partners did, and the bytes they keep of a token, on average over what they wrote."""
     if places.steps and all(node.cost.engine == NOTHING for node in tree.nodes):
-        return _UNKNOWN, math.nan  # Written elsewhere, and nobody counted.
+        return _UNKNOWN_WORK, math.nan  # Written elsewhere, and nobody counted.
     bills = [
         (bill := node.cost.engine, _span(bill.cached_tokens, bill.prompt_tokens) + _span(begin, bill.generated_tokens))
         for node, begin in zip(tree.nodes[1:], places.begins[1:], strict=True)
@@ -164,7 +169,7 @@ def _engine(tree: Tree, places: Places, writers: Sequence[Shape | None]) -> tupl
 def _verifier(tree: Tree, shape: Shape | None) -> Work:
     scored = any(node.score is not None for node in tree.nodes)
     if scored and all(node.cost.verifier == NOTHING for node in tree.nodes):
-        return _UNKNOWN  # Scored elsewhere.
+        return _UNKNOWN_WORK  # Scored elsewhere.
     return _judging((node.cost.verifier for node in tree.nodes), shape)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Method",
     "cells",
     "choose",
+    "draws",
     "empty",
     "expense",
     "is_right",
@@ -117,8 +118,12 @@ def _worth(outcome: Outcome, method: Method, budgets: Sequence[int]) -> Iterator
     for n in budgets:
         if n <= outcome.n:
             # Draws of its own, so that a figure does not depend on what else is asked for.
-            rng = np.random.default_rng(for_problem(outcome.seed, outcome.problem, n))
-            yield n, chance(pool, n, method.selection, rng)
+            yield n, chance(pool, n, method.selection, draws(outcome, n))
+
+
+def draws(outcome: Outcome, purpose: int) -> np.random.Generator:
+    """Random numbers for one purpose, always the same for the same search."""
+    return np.random.default_rng(for_problem(outcome.seed, outcome.problem, purpose))
 
 
 def is_right(solved: Sequence[Solved], method: Method) -> bool:

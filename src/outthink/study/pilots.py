@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outthink.errors import UsageError
-from outthink.seeding import for_problem
 from outthink.select import Aggregate
 from outthink.strategies.parts.policy import Predictor, ease
 from outthink.study.axes import Axis
-from outthink.study.cells import Cell, Method, empty, expense, is_right, pool_ballots, reads_scores, score_of
+from outthink.study.cells import Cell, Method, draws, empty, expense, is_right, pool_ballots, reads_scores, score_of
 from outthink.study.outcomes import Outcome, Solved
 from outthink.study.pools import chosen_right
 from outthink.study.study import Study
@@ -76,9 +75,10 @@ class Pilots:
         if not pool.right.any():
             return 0.0
         held, rest = np.arange(self.count), len(self.seats[place]) - self.count
-        draws = _SUBSETS if 0 < n - self.count < rest else 1
-        others = self.count + np.argsort(_rng(self.pools[place], n).random((draws, rest)), axis=1)[:, : n - self.count]
-        members = np.concatenate([np.tile(held, (draws, 1)), others], axis=1)
+        subsets = _SUBSETS if 0 < n - self.count < rest else 1
+        order = np.argsort(draws(self.pools[place], n).random((subsets, rest)), axis=1)
+        others = self.count + order[:, : n - self.count]
+        members = np.concatenate([np.tile(held, (subsets, 1)), others], axis=1)
         if method.selection == "oracle":
             keys = pool.keys[members]
             return float(((keys >= 0) & pool.right[keys]).any(axis=1).mean())
@@ -112,7 +112,7 @@ def shuffled(pool: Outcome) -> tuple[Solved | None, ...]:
     Not in the order of writing: the first to be finished are the shortest.
     """
     seats = pool.samples
-    return tuple(seats[place] for place in _rng(pool, 0).permutation(pool.n))
+    return tuple(seats[place] for place in draws(pool, 0).permutation(pool.n))
 
 
 def after_pilots(
@@ -170,7 +170,3 @@ def _spent(
     # The pilots are among the n; only that they are looked at may come on top.
     own = expense(pool, pilots.count, scored=reads, prices=study.prices)
     return {axis: found[axis] + looked[axis] - own[axis] for axis in found}
-
-
-def _rng(pool: Outcome, purpose: int) -> np.random.Generator:
-    return np.random.default_rng(for_problem(pool.seed, pool.problem, purpose))
